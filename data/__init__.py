@@ -1,0 +1,1 @@
+"""What flows: architectures as arrays, tables, splits, and where they come from."""

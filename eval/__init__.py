@@ -1,0 +1,1 @@
+"""The one evaluator, and what people read."""
