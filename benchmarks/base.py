@@ -1,0 +1,161 @@
+"""The benchmark contract: a table of measured architectures, as graphs, labels and weak labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar, Self
+
+import numpy as np
+
+from data.errors import InputError, MissingTableError
+from data.fetch import find, locate
+from data.graphs import Graphs
+from data.names import check_name
+from data.table import Column, Table
+
+
+@dataclass(frozen=True)
+class Info:
+    """What a reader wants to know of a benchmark before trusting a number from it.
+
+    Attributes:
+        key: Name on the command line.
+        title: Full name.
+        citation: Whom to cite.
+        licence: Licence of the table.
+        dataset: Default data set.
+        target: Default target to be judged on, within a data set.
+        label: Default label to train on; where a data set lacks it, the target is used.
+        weak: Default weak labels, by column name.
+        notes: What to keep in mind when reading results.
+    """
+
+    key: str
+    title: str
+    citation: str
+    licence: str
+    dataset: str
+    target: str
+    label: str
+    weak: tuple[str, ...] = ()
+    notes: str = ""
+
+
+class Benchmark:
+    """A table of one search space.
+
+    A subclass gives `info`, `columns` and `build_graphs`. Labels and weak labels come out higher is better.
+
+    Attributes:
+        info: Description.
+        columns: Labels and weak labels, by column name.
+        side_tables: Tables that add weak labels, where they are found.
+        join_on: Column by which side tables name their architectures.
+        table: The table itself.
+    """
+
+    info: ClassVar[Info]
+    columns: ClassVar[tuple[Column, ...]] = ()
+    side_tables: ClassVar[tuple[str, ...]] = ()
+    join_on: ClassVar[str] = "arch"
+
+    def __init__(self, table: Table) -> None:
+        """Wrap a table; every column that a label needs must be there."""
+        self.table = table
+        self._columns = {c.name: c for c in self.describe(table) if c.name in table.names}
+
+    @classmethod
+    def load(cls, *, offline: bool = False) -> Self:
+        """Load the benchmark's own table, found or fetched, with the tables that add columns to it."""
+        table = Table.read(locate(cls.info.key, offline=offline))
+        for name in cls.side_tables:
+            path = find(name)
+            if path is not None:
+                table = table.join(Table.read(path), on=cls.join_on)
+        return cls(table)
+
+    def describe(self, table: Table) -> Iterable[Column]:
+        """Return the columns of this benchmark; by default those the class declares."""
+        del table
+        return self.columns
+
+    def build_graphs(self) -> Graphs:
+        """Return the architectures of the table as graphs, without weak labels."""
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        """Return the number of architectures."""
+        return len(self.table)
+
+    @cached_property
+    def graphs(self) -> Graphs:
+        """All architectures, with the weak labels of the table."""
+        return self.build_graphs().with_weak({name: self.weak(name) for name in self.weak_names})
+
+    @cached_property
+    def classes(self) -> np.ndarray:
+        """(n,) uint64 canonical hash: equal for architectures that are the same network."""
+        return self.graphs.canonical_hash()
+
+    @property
+    def datasets(self) -> list[str]:
+        """Data sets with at least one label."""
+        return list(dict.fromkeys(c.dataset for c in self._columns.values() if c.kind == "label"))
+
+    def labels(self, dataset: str) -> list[str]:
+        """Return the names of the labels of a data set."""
+        check_name("data set", dataset, self.datasets)
+        return [c.target for c in self._columns.values() if c.kind == "label" and c.dataset == dataset]
+
+    def label_column(self, dataset: str, name: str) -> Column:
+        """Return the description of a label: unit, direction, epochs and seeds."""
+        check_name(f"label of {dataset}", name, self.labels(dataset))
+        return next(
+            c
+            for c in self._columns.values()
+            if c.kind == "label" and (c.dataset, c.target) == (dataset, name)
+        )
+
+    def target(self, dataset: str, name: str) -> np.ndarray:
+        """Return a label as (n,) float64 in the table's unit, higher is better, NaN where missing.
+
+        Raises:
+            UnknownNameError: The benchmark has no such data set or label; the closest names are given.
+        """
+        return self._oriented(self.label_column(dataset, name))
+
+    @property
+    def weak_names(self) -> list[str]:
+        """Names of the weak labels."""
+        return [c.name for c in self._columns.values() if c.kind == "weak"]
+
+    def weak(self, name: str) -> np.ndarray:
+        """Return a weak label as (n,) float64, higher is better where a direction is known, NaN if missing.
+
+        Raises:
+            MissingTableError: The benchmark has this weak label, but in a table that was not found.
+            UnknownNameError: There is no such weak label.
+        """
+        if name not in self.weak_names and any(c.name == name for c in self.describe(self.table)):
+            raise MissingTableError(
+                f"weak label '{name}' of {self.info.key} is in a table that was not found; "
+                "`python -m data.fetch --list` shows the tables and where each was looked for"
+            )
+        check_name("weak label", name, self.weak_names)
+        return self._oriented(self._columns[name])
+
+    def split_column(self, name: str) -> np.ndarray:
+        """Return a text column (n,) that assigns rows to parts, "" where it assigns none."""
+        if name not in self.table.names:
+            raise InputError(f"{self.info.key} has no column '{name}', which this protocol splits by")
+        return np.array(self.table.column(name).fill_null("").to_pylist())
+
+    def _oriented(self, column: Column) -> np.ndarray:
+        values = self.table.values(column.name)
+        if column.failed is not None:
+            values[values == column.failed] = np.nan
+        if column.decimals is not None:
+            values = np.round(values, column.decimals)
+        return column.direction * values

@@ -1,0 +1,103 @@
+"""NAS-Bench-201 (the topology space of NATS-Bench): 15,625 cells of four nodes, three data sets."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from benchmarks.base import Benchmark, Info
+from data.errors import TableError
+from data.graphs import Graphs
+from data.space import NB201 as SPACE
+from data.table import Column
+
+_ZERO_COST = "zero-cost proxy on CIFAR-10, NAS-Bench-Suite-Zero"
+_COST = "of the CIFAR-10 network; larger ranks higher"
+_HARDWARE = "measured or simulated for the CIFAR-10 network, HW-NAS-Bench"
+_DEVICES = {
+    "latency": ("edgegpu", "raspi4", "edgetpu", "pixel3", "eyeriss", "fpga"),
+    "energy": ("edgegpu", "eyeriss", "fpga"),
+}
+
+
+def _columns() -> tuple[Column, ...]:
+    test = "200 epochs, mean over the official seeds"
+    proxies = "epe_nas fisher grad_norm grasp jacov l2_norm nwot plain snip synflow zen".split()
+    return (
+        Column("cifar10_valid_acc", "cifar10", "valid_acc", note="validation split, 200 epochs, one seed"),
+        Column("cifar10_test_acc", "cifar10", "test_acc", note=test),
+        Column("cifar100_test_acc", "cifar100", "test_acc", note=test),
+        Column(
+            "imagenet16_valid_acc",
+            "imagenet16",
+            "valid_acc",
+            note="validation split, 200 epochs; only the 9,445 cells without unreachable branches",
+        ),
+        Column("imagenet16_test_acc", "imagenet16", "test_acc", note=test),
+        Column(
+            "gdas249_acc", "cifar10", "gdas249_acc", kind="weak", note="GDAS supernet, last epoch (249)"
+        ),
+        Column("gdas230_acc", "cifar10", "gdas230_acc", kind="weak", note="GDAS supernet, epoch 230"),
+        Column("flops", "cifar10", "flops", "M", kind="weak", note=_COST, decimals=6),
+        Column("params", "cifar10", "params", "M", kind="weak", note=_COST, decimals=6),
+        *(Column(p, "cifar10", p, "", kind="weak", note=_ZERO_COST, failed=-1e8) for p in proxies),
+        *(
+            Column(
+                f"{device}_{kind}", "cifar10", f"{device}_{kind}", unit, kind="weak", note=_HARDWARE, failed=-1
+            )
+            for kind, unit in (("latency", "ms"), ("energy", "mJ"))
+            for device in _DEVICES[kind]
+        ),
+        Column(
+            "eyeriss_arithmetic_intensity", "cifar10", "eyeriss_arithmetic_intensity", "", kind="weak",
+            note=_HARDWARE,
+        ),
+    )  # fmt: skip
+
+
+class NB201(Benchmark):
+    """NAS-Bench-201; architectures are the official strings, rows in the official index order."""
+
+    info = Info(
+        key="nb201",
+        title="NAS-Bench-201",
+        citation="Dong & Yang, NAS-Bench-201, ICLR 2020; Dong et al., NATS-Bench, TPAMI 2021",
+        licence="MIT (table: public exports, see data/sources.toml)",
+        dataset="cifar10",
+        target="test_acc",
+        label="valid_acc",
+        weak=("gdas249_acc", "flops", "params"),
+        notes="15,625 strings are 6,466 networks by the official API and 4,930 effective networks.",
+    )
+    columns = _columns()
+    side_tables = ("nb201_zero_cost", "nb201_hardware")
+
+    def build_graphs(self) -> Graphs:
+        """Return the 8-node graphs of all rows: input, six operations, output."""
+        return SPACE.graphs(parse_strings(self.table.column("arch")))
+
+
+def parse_strings(arch: pa.ChunkedArray) -> np.ndarray:
+    """Return the codes (n, 6) of official architecture strings.
+
+    Raises:
+        TableError: A string is not one of the space; the first such row is named.
+    """
+    op = "|".join(SPACE.edge_ops)
+    nodes = [
+        r"\|" + "".join(rf"(?P<e{i}{j}>{op})~{i}\|" for i in range(j)) for j in range(1, SPACE.cell_nodes)
+    ]
+    arch = arch.cast(pa.string()) if arch.type != pa.string() else arch
+    fields = pc.extract_regex(arch, "^" + r"\+".join(nodes) + "$").combine_chunks()
+    if fields.null_count:
+        row = int(np.flatnonzero(fields.is_null().to_numpy(zero_copy_only=False))[0])
+        raise TableError(
+            f"row {row}: {arch[row].as_py()!r} is not a NAS-Bench-201 string such as "
+            "'|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|nor_conv_3x3~1|none~2|' "
+            f"({fields.null_count} such rows)"
+        )
+    vocabulary = pa.array(SPACE.edge_ops)
+    names = [f"e{i}{j}" for i, j in SPACE.edges]
+    codes = [pc.index_in(fields.field(name), vocabulary).to_numpy() for name in names]
+    return np.stack(codes, axis=1).astype(np.int8)

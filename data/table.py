@@ -1,0 +1,142 @@
+"""Table: one row per architecture, one column per measured value, each with its unit and direction."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from data.errors import InputError, TableError
+from data.files import atomic_path
+from data.names import check_name
+
+METADATA_KEY = b"acerank"
+
+
+@dataclass(frozen=True)
+class Column:
+    """What one column of a table holds.
+
+    Attributes:
+        name: Column name in the file.
+        dataset: Data set that the networks were trained on, e.g. "cifar10".
+        target: Name of the value within the data set, e.g. "test_acc".
+        unit: Unit, e.g. "%", "M", "ms"; "" for a pure number.
+        direction: 1 if larger is better, -1 if smaller is.
+        kind: "label" for results of training the architecture itself, "weak" for what is known without.
+        note: Which epochs, seeds and split it comes from.
+        decimals: Decimals the source gives; what the file holds beyond them is arithmetic noise.
+        failed: Number that stands in the file for a measurement that failed.
+    """
+
+    name: str
+    dataset: str
+    target: str
+    unit: str = "%"
+    direction: Literal[1, -1] = 1
+    kind: Literal["label", "weak"] = "label"
+    note: str = ""
+    decimals: int | None = None
+    failed: float | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of equal length, in memory as Arrow.
+
+    Attributes:
+        arrow: The columns; row r belongs to architecture r.
+        columns: Descriptions of the numeric columns that have one, by column name.
+    """
+
+    arrow: pa.Table
+    columns: Mapping[str, Column] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return self.arrow.num_rows
+
+    @property
+    def names(self) -> list[str]:
+        """Names of all columns."""
+        return self.arrow.column_names
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """Return a column as Arrow; UnknownNameError if there is none of that name."""
+        return self.arrow.column(check_name("column", name, self.names))
+
+    def values(self, name: str) -> np.ndarray:
+        """Return a numeric column as (n,) float64 in its own unit, NaN where the value is missing."""
+        column = self.column(name)
+        if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+            raise InputError(f"column '{name}' holds {column.type}, not numbers")
+        return np.array(column.cast(pa.float64()).to_numpy(), np.float64)
+
+    @cached_property
+    def content_hash(self) -> str:
+        """Twelve hex digits that identify the values and column names, whatever file they came from."""
+        digest = hashlib.sha256()
+        for name in sorted(self.names):
+            digest.update(f"{name}\0{len(self)}\0".encode())
+            digest.update(_column_bytes(self.arrow.column(name)))
+        return digest.hexdigest()[:12]
+
+    def take(self, rows: np.ndarray) -> Table:
+        """Return the table of these rows, in that order."""
+        return Table(self.arrow.take(pa.array(rows)), self.columns)
+
+    def join(self, side: Table, on: str) -> Table:
+        """Return this table with the other columns of `side`, matched by `on`; missing rows are null.
+
+        Raises:
+            TableError: `side` names a row twice.
+        """
+        keys = side.column(on).combine_chunks()
+        if len(keys.unique()) != len(keys):
+            raise TableError(f"a row is named twice in column '{on}' of a table to be joined")
+        place = pc.index_in(self.column(on), keys)
+        arrow = self.arrow
+        for name in side.names:
+            if name not in self.names:
+                arrow = arrow.append_column(name, side.column(name).combine_chunks().take(place))
+        return Table(arrow, {**side.columns, **self.columns})
+
+    @staticmethod
+    def read(path: Path, columns: Sequence[str] | None = None) -> Table:
+        """Read a parquet file.
+
+        Raises:
+            TableError: The file is not a whole parquet file.
+        """
+        try:
+            arrow = pq.read_table(path, columns=list(columns) if columns is not None else None)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise TableError(f"{path} is not a whole parquet file: {error}") from error
+        stored = json.loads((arrow.schema.metadata or {}).get(METADATA_KEY, b"[]"))
+        return Table(arrow.replace_schema_metadata(None), {c["name"]: Column(**c) for c in stored})
+
+    def write(self, path: Path) -> Path:
+        """Write to a parquet file, whole or not at all; column descriptions go with it."""
+        stored = json.dumps([asdict(column) for column in self.columns.values()])
+        with atomic_path(path) as part:
+            pq.write_table(
+                self.arrow.replace_schema_metadata({METADATA_KEY: stored.encode()}), part, compression="zstd"
+            )
+        return path
+
+
+def _column_bytes(column: pa.ChunkedArray) -> bytes:
+    """Return bytes that depend on the values of a column alone (numbers to single precision)."""
+    kind = column.type
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
+        return np.asarray(column.cast(pa.float64()).to_numpy()).astype(np.float32).tobytes()
+    return json.dumps(column.to_pylist(), separators=(",", ":"), default=str).encode()

@@ -1,0 +1,1 @@
+"""Networks whose repeats train together: every parameter and activation has a leading repeat axis."""

@@ -1,0 +1,84 @@
+"""Layers with a leading repeat axis: r independent copies in one batched operation.
+
+Copies never mix, and copy i draws its initial weights and dropout masks from generator i alone, so a
+repeat is the same whatever others it is trained beside (up to floating-point rounding).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Generators = Sequence[torch.Generator]
+
+
+def generators(seeds: Sequence[int]) -> list[torch.Generator]:
+    """Return one generator for each seed."""
+    return [torch.Generator().manual_seed(seed) for seed in seeds]
+
+
+def per_repeat(shape: Sequence[int], rngs: Generators, *, bound: float | None = None) -> Tensor:
+    """Return random numbers (repeats, *shape): uniform in ±bound, or in [0, 1) without a bound."""
+    drawn = torch.empty(len(rngs), *shape)
+    for copy, rng in zip(drawn, rngs, strict=True):
+        if bound is None:
+            copy.uniform_(generator=rng)
+        else:
+            copy.uniform_(-bound, bound, generator=rng)
+    return drawn
+
+
+class Linear(nn.Module):
+    """Affine map of the last axis: (r, ..., inputs) → (r, ..., outputs), one map a repeat."""
+
+    def __init__(self, inputs: int, outputs: int, rngs: Generators, *, bias: bool = True) -> None:
+        """Draw weights uniformly within ±1/√inputs (LeCun et al. 1998)."""
+        super().__init__()
+        bound = 1 / math.sqrt(inputs)
+        self.weight = nn.Parameter(per_repeat((inputs, outputs), rngs, bound=bound))
+        self.bias = nn.Parameter(per_repeat((1, outputs), rngs, bound=bound)) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (r or 1, ..., inputs)."""
+        repeats, inputs, outputs = self.weight.shape
+        flat = x.reshape(x.shape[0], -1, inputs).expand(repeats, -1, -1)
+        if self.bias is None:
+            y = torch.bmm(flat, self.weight)
+        else:
+            y = torch.baddbmm(self.bias, flat, self.weight)
+        return y.reshape(repeats, *x.shape[1:-1], outputs)
+
+
+class LayerNorm(nn.Module):
+    """Layer normalisation over the last axis with a scale and shift a repeat (Ba et al. 2016)."""
+
+    def __init__(self, width: int, repeats: int) -> None:
+        """Begin with scale 1 and shift 0."""
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(repeats, width))
+        self.bias = nn.Parameter(torch.zeros(repeats, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise (r, ..., width)."""
+        shape = (len(self.weight), *([1] * (x.dim() - 2)), x.shape[-1])
+        return torch.addcmul(self.bias.view(shape), F.layer_norm(x, x.shape[-1:]), self.weight.view(shape))
+
+
+class Dropout(nn.Module):
+    """Dropout whose masks come from each repeat's own generator (Srivastava et al. 2014)."""
+
+    def __init__(self, rate: float, rngs: Generators) -> None:
+        """Drop with probability `rate`."""
+        super().__init__()
+        self.rate, self.rngs = rate, rngs
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Drop entries of (r, ...) in training; the identity otherwise."""
+        if not self.training or self.rate == 0:
+            return x
+        keep = per_repeat(x.shape[1:], self.rngs) >= self.rate
+        return x * keep / (1 - self.rate)

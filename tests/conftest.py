@@ -1,0 +1,22 @@
+"""Fixtures that every test file may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Folder with the real tables (nb201.parquet, ...) and their originals in sources/nb201/."""
+    named = [folder for folder in os.environ.get("ACERANK_DATA", "").split(os.pathsep) if folder.strip()]
+    folders = [Path(folder) for folder in named] or [ROOT / ".." / "shared" / "data"]
+    for folder in folders:
+        if (folder / "nb201.parquet").is_file() and (folder / "sources" / "nb201").is_dir():
+            return folder.resolve()
+    looked = ", ".join(str(folder) for folder in folders)
+    pytest.fail(f"set ACERANK_DATA to a folder with nb201.parquet and sources/nb201/; looked in {looked}")
