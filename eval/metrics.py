@@ -207,6 +207,11 @@ def _pairing(y: ArrayLike | Truth, scores: ArrayLike) -> Pairing:
     return Pairing(y if isinstance(y, Truth) else Truth(y), Ranking(scores))
 
 
+def _dot(a: Floats, b: Floats | Ints) -> float:
+    """Sum the products in one fixed order; BLAS's order, and last digit, depend on its number of threads."""
+    return float(np.sum(a * b))
+
+
 @metric(+1, (0.0, 1.0), "AceNAS, arXiv 2108.03001; expectation over ties: McSherry & Najork, ECIR 2008")
 def ndcg_at_k(pair: Pairing, k: int) -> float:
     """Discounted exponential gain of the predicted top k, relative to the best order."""
@@ -231,7 +236,7 @@ def _dcg(side: Ranking, relevance: Floats, gain: Callable[[Floats], Floats], k: 
     starts, sizes = bounds[:-1], np.diff(bounds)
     gains = np.add.reduceat(gain(relevance[side.order[: bounds[-1]]]), starts) / sizes
     discounts = np.add.reduceat(1.0 / np.log2(np.arange(2.0, k + 2)), starts)
-    return float(gains @ discounts)
+    return _dot(gains, discounts)
 
 
 @metric(+1, (-1.0, 1.0), "Kendall, Biometrika 1945 (tau-b)")
@@ -245,15 +250,15 @@ def kendall_tau(pair: Pairing) -> float:
 def spearman(pair: Pairing) -> float:
     """Linear correlation of the average ranks; 0 if all are tied."""
     a, b = pair.truth.centred, pair.scores.centred
-    return _cosine(float(a @ b), float(a @ a), float(b @ b))
+    return _cosine(_dot(a, b), _dot(a, a), _dot(b, b))
 
 
 @metric(+1, (-1.0, 1.0), "Vigna, WWW 2015, arXiv 1404.3325 (additive hyperbolic)")
 def weighted_tau(pair: Pairing) -> float:
     """Kendall tau where a pair weighs the sum of 1 / true rank of its two items; 0 if all are tied."""
     weights, n = pair.truth.weights, pair.n
-    truth, scores = (float(weights @ (n - side.tied)) for side in (pair.truth, pair.scores))
-    return _cosine(float(weights @ pair.agreement), truth, scores)
+    truth, scores = (_dot(weights, n - side.tied) for side in (pair.truth, pair.scores))
+    return _cosine(_dot(weights, pair.agreement), truth, scores)
 
 
 def _cosine(product: float, a: float, b: float) -> float:
@@ -263,7 +268,7 @@ def _cosine(product: float, a: float, b: float) -> float:
 @metric(+1, (0.0, 1.0), "GATES, arXiv 2004.01899 (Precision@K)")
 def precision_at_k(pair: Pairing, k: int) -> float:
     """Share of the predicted top k that is among the true top k."""
-    return min(1.0, float(pair.scores.inclusion(k) @ pair.truth.inclusion(k)) / k)
+    return min(1.0, _dot(pair.scores.inclusion(k), pair.truth.inclusion(k)) / k)
 
 
 @metric(+1, (0.0, 1.0), "Ning et al., NeurIPS 2021, arXiv 2008.03064 (P@topK)")
@@ -278,14 +283,14 @@ def regret_at_k(pair: Pairing, k: int) -> float:
     group, probability = _best_of_top(pair, k)
     truth = pair.truth
     levels = truth.values[truth.order[truth.bounds[:-1]]]
-    return float(probability @ (levels[0] - levels[group]))
+    return _dot(probability, levels[0] - levels[group])
 
 
 @metric(-1, (1.0, math.inf), "GATES, arXiv 2004.01899 (N@K)", unit="rank")
 def best_rank_at_k(pair: Pairing, k: int) -> float:
     """True rank (1 = best) of the best architecture among the predicted top k."""
     group, probability = _best_of_top(pair, k)
-    return 1.0 + float(probability @ pair.truth.bounds[group])
+    return 1.0 + _dot(probability, pair.truth.bounds[group])
 
 
 def _best_of_top(pair: Pairing, k: int) -> tuple[Ints, Floats]:

@@ -1,0 +1,87 @@
+"""Graphs to fixed-length arrays. Pure functions; equal graphs give equal rows.
+
+Give them the canonical form (`Graphs.effective`) and twins get the same row too.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from data.graphs import Graphs
+from data.space import INPUT, OUTPUT
+
+
+def one_hot(graphs: Graphs) -> np.ndarray:
+    """Return one-hot operations and the upper triangle of the adjacency, (n, v · ops + v · (v − 1) / 2).
+
+    v is the space's node limit, so that all batches of a space have the same columns.
+    """
+    n, v = graphs.ops.shape
+    limit = graphs.space.max_nodes
+    ops = np.zeros((n, limit, len(graphs.space.ops)))
+    ops[:, :v] = graphs.ops[:, :, None] == np.arange(len(graphs.space.ops))
+    edges = np.zeros((n, limit, limit))
+    edges[:, :v, :v] = graphs.adjacency
+    rows, columns = np.triu_indices(limit, 1)
+    return np.concatenate([ops.reshape(n, -1), edges[:, rows, columns]], axis=1)
+
+
+def path_statistics(graphs: Graphs) -> np.ndarray:
+    """Return what the operations on the paths from input to output look like, (n, 4 · groups + 6).
+
+    A group is one operation of the vocabulary, or all operations, or the operations whose names share the
+    text before their last part ("nor_conv" of nor_conv_1x1 and nor_conv_3x3). For each group: nodes of it,
+    their number summed over all paths, the most and the fewest on any one path. Then: paths, edges,
+    distinct edges, edges out of the input and into the output, edges straight from input to output. A
+    network without a path has −1 for the most and the fewest.
+    """
+    n, v = graphs.ops.shape
+    weights = _group_weights(graphs)
+    edges = graphs.adjacency.astype(np.float64)
+    is_input = graphs.ops == graphs.space.ops.index(INPUT)
+    is_output = graphs.ops == graphs.space.ops.index(OUTPUT)
+    groups = weights.shape[2]
+    paths = np.zeros((n, v))
+    total = np.zeros((n, v, groups))
+    most = np.full((n, v, groups), -np.inf)
+    fewest = np.full((n, v, groups), np.inf)
+    for j in range(v):
+        into, own, first = edges[:, :j, j], weights[:, j], is_input[:, j]
+        paths[:, j] = np.where(first, 1, (into * paths[:, :j]).sum(1))
+        total[:, j] = np.einsum("ni,nig->ng", into, total[:, :j]) + own * paths[:, j, None]
+        linked = (into > 0)[:, :, None]
+        longest = np.where(linked, most[:, :j], -np.inf).max(1, initial=-np.inf) + own
+        shortest = np.where(linked, fewest[:, :j], np.inf).min(1, initial=np.inf) + own
+        most[:, j] = np.where(first[:, None], 0, longest)
+        fewest[:, j] = np.where(first[:, None], 0, shortest)
+    ends = is_output[:, :, None]
+    by_group = [
+        weights.sum(1),
+        (total * ends).sum(1),
+        np.where(ends, most, -np.inf).max(1),
+        np.where(ends, fewest, np.inf).min(1),
+    ]
+    whole = [
+        (paths * is_output).sum(1),
+        edges.sum((1, 2)),
+        (edges > 0).sum((1, 2)),
+        (edges * is_input[:, :, None]).sum((1, 2)),
+        (edges * is_output[:, None, :]).sum((1, 2)),
+        (edges * is_input[:, :, None] * is_output[:, None, :]).sum((1, 2)),
+    ]
+    table = np.concatenate([*by_group, np.stack(whole, axis=1)], axis=1)
+    return np.where(np.isfinite(table), table, -1.0)
+
+
+def _group_weights(graphs: Graphs) -> np.ndarray:
+    """Return (n, v, groups): 1 where a node belongs to a group of operations."""
+    space = graphs.space
+    skipped = {INPUT, OUTPUT, *space.identity, *space.zero}
+    names = [name for name in space.ops if name not in skipped]
+    stems: dict[str, list[str]] = {}
+    for name in names:
+        stems.setdefault(name.rpartition("_")[0], []).append(name)
+    groups = [[name] for name in names]
+    groups += [members for members in stems.values() if 1 < len(members) < len(names)]
+    groups.append(names)
+    return np.stack([np.isin(graphs.ops, space.codes(*group)) for group in groups], axis=2).astype(float)

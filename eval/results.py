@@ -1,0 +1,212 @@
+"""Rows of results: their schema, and the folder where finished cells are kept.
+
+A cell is stored as one file under DIR/cells, put there whole: raw scores, and the rows computed from them.
+rows.jsonl and scores.parquet are made from these files, so a run that is killed loses the cells it was in
+and no others, and a metric that is asked for later needs no refit.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from data.errors import TableError
+from data.files import atomic_path
+from eval.ceiling import noise_ceiling
+from eval.cells import Cell, Task
+from eval.evaluator import Scored, load_benchmark, split_of
+from eval.metrics import METRICS, evaluate
+from eval.provenance import code_hash, device, versions
+from eval.ranking import Truth
+
+SCHEMA = 1
+Row = dict[str, Any]
+
+
+def rows_of(cell: Cell, scored: Scored, metrics: Sequence[str]) -> list[Row]:
+    """Return the rows of a cell: one for each repeat and metric.
+
+    A row's `value` is over all test rows of the protocol, `value_no_twins` over those of them that are not
+    the same network as a training row; `n_twins` says how many those are.
+    """
+    time = datetime.now(UTC).isoformat(timespec="seconds")
+    rows = []
+    for repeat, split, scores in zip(cell.repeats, scored.splits, scored.scores, strict=True):
+        audit = _audit(cell.task, repeat)
+        values = evaluate(metrics, audit.truth, scores)
+        clean = audit.without_twins(metrics, scores)
+        floor_and_ceiling = _limits(cell.task, repeat, tuple(metrics))
+        for name in metrics:
+            rows.append(
+                {
+                    "schema": SCHEMA,
+                    "cell": cell.id,
+                    **vars(cell.task),
+                    "repeat": repeat,
+                    "split_seed": cell.task.seed + repeat,
+                    "fit_seed": cell.task.seed + repeat,
+                    "labels_seen": len(split.train),
+                    "predictor": cell.spec.label,
+                    "params": dict(cell.spec.params),
+                    "metric": name,
+                    "direction": METRICS[name].direction,
+                    "value": values[name],
+                    "n_test": len(split.test),
+                    "n_twins": audit.n_twins,
+                    "value_no_twins": clean[name],
+                    "chance": floor_and_ceiling[name][0],
+                    "ceiling": floor_and_ceiling[name][1],
+                    "fit_seconds": scored.fit_seconds,
+                    "predict_seconds": scored.predict_seconds,
+                    "device": device(),
+                    "versions": versions(),
+                    "time": time,
+                }
+            )
+    return rows
+
+
+class _Audit:
+    """The leak audit of one split: which test rows are networks that were trained on."""
+
+    def __init__(self, task: Task, repeat: int) -> None:
+        bench = load_benchmark(task.bench)
+        split = split_of(task, bench, repeat)
+        self.target = bench.target(task.dataset, task.target)
+        self.rows = split.test
+        self.truth = Truth(self.target[split.test])
+        self.unseen = ~np.isin(bench.classes[split.test], bench.classes[split.train])
+        self.n_twins = int((~self.unseen).sum())
+        self._clean = Truth(self.target[split.test[self.unseen]]) if self.n_twins else self.truth
+
+    def without_twins(self, metrics: Sequence[str], scores: np.ndarray) -> dict[str, float | None]:
+        """Evaluate over the test rows that have no twin in training; None where too few are left."""
+        n = int(self.unseen.sum())
+        possible = [name for name in metrics if n >= max(2, METRICS[name].min_items)]
+        values = evaluate(possible, self._clean, scores[self.unseen]) if possible else {}
+        return {name: values.get(name) for name in metrics}
+
+
+@cache
+def _audit(task: Task, repeat: int) -> _Audit:
+    return _Audit(task, repeat)
+
+
+@cache
+def _limits(task: Task, repeat: int, metrics: tuple[str, ...]) -> dict[str, tuple[float, float | None]]:
+    """Return (chance, noise ceiling) of each metric on a split; no ceiling where too few rows have twins."""
+    audit, bench = _audit(task, repeat), load_benchmark(task.bench)
+    ceiling = noise_ceiling(metrics, audit.target, bench.classes, audit.rows)
+    return {
+        name: (METRICS[name].chance(audit.truth), None if np.isnan(ceiling[name]) else ceiling[name])
+        for name in metrics
+    }
+
+
+class Store:
+    """Finished cells in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Use `folder`, which is made when something is first stored."""
+        self.folder = folder
+
+    def path(self, cell: Cell) -> Path:
+        """Return where a cell is kept."""
+        return self.folder / "cells" / f"{cell.id}.parquet"
+
+    def save(self, cell: Cell, scored: Scored, rows: Sequence[Row]) -> None:
+        """Store a finished cell, whole or not at all."""
+        scores = pa.table(
+            {
+                "repeat": np.repeat(np.array(cell.repeats, np.int32), [len(s) for s in scored.scores]),
+                "row": np.concatenate([split.test for split in scored.splits]).astype(np.int32),
+                "score": np.concatenate(scored.scores),
+            }
+        )
+        self._write(cell, scores, rows, scored.fit_seconds, scored.predict_seconds)
+
+    def rows(self, cell: Cell, metrics: Sequence[str]) -> list[Row] | None:
+        """Return a cell's rows for these metrics, or None if it has not been run.
+
+        Metrics that were not asked for before, or whose code has changed, are computed from the scores.
+        """
+        if not self.path(cell).is_file():
+            return None
+        try:
+            stored = pq.read_table(self.path(cell))
+            extra = json.loads(stored.schema.metadata[b"acerank"])
+        except (pa.ArrowInvalid, OSError, KeyError, ValueError) as error:
+            raise TableError(
+                f"{self.path(cell)} is damaged ({error}); delete it and run again"
+            ) from error
+        rows = extra["rows"]
+        if extra["metrics_code"] != _metrics_code() or set(metrics) - {row["metric"] for row in rows}:
+            bench = load_benchmark(cell.task.bench)
+            splits = [split_of(cell.task, bench, repeat) for repeat in cell.repeats]
+            score, repeat = stored["score"].to_numpy(), stored["repeat"].to_numpy()
+            scored = Scored(
+                splits, [score[repeat == r] for r in cell.repeats], extra["fit_seconds"], extra["predict_seconds"]
+            )
+            rows = rows_of(cell, scored, metrics)
+            self._write(cell, stored, rows, scored.fit_seconds, scored.predict_seconds)
+        by_key = {(row["repeat"], row["metric"]): row for row in rows}
+        return [
+            {**by_key[repeat, name], "predictor": cell.spec.label} for repeat in cell.repeats for name in metrics
+        ]
+
+    def write_rows(self, rows: Iterable[Row]) -> None:
+        """Write rows.jsonl."""
+        with atomic_path(self.folder / "rows.jsonl") as part:
+            part.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+
+    def append_rows(self, rows: Iterable[Row]) -> None:
+        """Add the rows of a cell to rows.jsonl."""
+        with (self.folder / "rows.jsonl").open("a", encoding="utf-8") as file:
+            file.write("".join(json.dumps(row) + "\n" for row in rows))
+
+    def write_scores(self, cells: Sequence[Cell]) -> None:
+        """Write scores.parquet: the raw scores of these cells, by task, predictor, repeat and row."""
+        with atomic_path(self.folder / "scores.parquet") as part:
+            writer: pq.ParquetWriter | None = None
+            for cell in cells:
+                scores = pq.read_table(self.path(cell)).replace_schema_metadata(None)
+                named = {
+                    "dataset": cell.task.dataset,
+                    "protocol": cell.task.protocol,
+                    "train_size": cell.task.train_size,
+                    "predictor": cell.spec.label,
+                }
+                for at, (name, value) in enumerate(named.items()):
+                    column = pa.repeat(pa.scalar(value), len(scores))
+                    scores = scores.add_column(at, name, column.dictionary_encode())
+                writer = writer or pq.ParquetWriter(part, scores.schema, compression="zstd")
+                writer.write_table(scores)
+            if writer:
+                writer.close()
+
+    def _write(
+        self, cell: Cell, scores: pa.Table, rows: Sequence[Row], fit_seconds: float, predict_seconds: float
+    ) -> None:
+        extra = {
+            "identity": cell.identity,
+            "metrics_code": _metrics_code(),
+            "rows": rows,
+            "fit_seconds": fit_seconds,
+            "predict_seconds": predict_seconds,
+        }
+        metadata = {b"acerank": json.dumps(extra, default=repr).encode()}
+        with atomic_path(self.path(cell)) as part:
+            pq.write_table(scores.replace_schema_metadata(metadata), part, compression="zstd")
+
+
+@cache
+def _metrics_code() -> str:
+    return code_hash(["eval.results"])

@@ -1,0 +1,37 @@
+"""Floor: the order of one weak label, such as a supernet's accuracy; learns nothing."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from data.errors import InputError
+from data.graphs import Graphs
+from predictors.base import Predictor
+
+
+class WeakLabel(Predictor):
+    """Ranks architectures by a weak label; those without a value come last."""
+
+    canonical: ClassVar[bool] = False
+
+    def __init__(self, *, column: str = "") -> None:
+        """Rank by `column`; by default the benchmark's first weak label."""
+        self.column = column
+
+    @property
+    def needs_weak(self) -> tuple[str, ...]:
+        """The column, if one is named."""
+        return (self.column,) if self.column else ()
+
+    def _fit(self, graphs: Graphs, y: np.ndarray, seed: int) -> None:
+        if not graphs.weak:
+            raise InputError(f"predictor '{self.name}': this benchmark has no weak label")
+        self.column_ = self.column or next(iter(graphs.weak))
+
+    def _predict(self, graphs: Graphs) -> np.ndarray:
+        values = graphs.weak[self.column_]
+        known = np.isfinite(values)
+        lowest = values[known].min() if known.any() else 0.0
+        return np.where(known, values, np.nextafter(lowest, -np.inf))
