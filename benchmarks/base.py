@@ -56,7 +56,7 @@ class Benchmark:
         table: The table itself.
     """
 
-    info: ClassVar[Info]
+    info: Info
     columns: ClassVar[tuple[Column, ...]] = ()
     side_tables: ClassVar[tuple[str, ...]] = ()
     join_on: ClassVar[str] = "arch"
@@ -100,6 +100,11 @@ class Benchmark:
         return self.graphs.canonical_hash()
 
     @property
+    def repeated(self) -> np.ndarray:
+        """(n,) equal for rows that are one network trained more than once; what the noise ceiling is from."""
+        return self.classes
+
+    @property
     def datasets(self) -> list[str]:
         """Data sets with at least one label."""
         return list(dict.fromkeys(c.dataset for c in self._columns.values() if c.kind == "label"))
@@ -128,8 +133,9 @@ class Benchmark:
 
     @property
     def weak_names(self) -> list[str]:
-        """Names of the weak labels."""
-        return [c.name for c in self._columns.values() if c.kind == "weak"]
+        """Names of the weak labels, the benchmark's default ones first."""
+        names = [c.name for c in self._columns.values() if c.kind == "weak"]
+        return sorted(names, key=lambda name: name not in self.info.weak)
 
     def weak(self, name: str) -> np.ndarray:
         """Return a weak label as (n,) float64, higher is better where a direction is known, NaN if missing.

@@ -13,6 +13,9 @@ from data.space import NB201 as SPACE
 from data.table import Column
 
 _ZERO_COST = "zero-cost proxy on CIFAR-10, NAS-Bench-Suite-Zero"
+_PROXIES = (
+    "epe_nas", "fisher", "grad_norm", "grasp", "jacov", "l2_norm", "nwot", "plain", "snip", "synflow", "zen"
+)  # fmt: skip
 _COST = "of the CIFAR-10 network; larger ranks higher"
 _HARDWARE = "measured or simulated for the CIFAR-10 network, HW-NAS-Bench"
 _DEVICES = {
@@ -23,7 +26,6 @@ _DEVICES = {
 
 def _columns() -> tuple[Column, ...]:
     test = "200 epochs, mean over the official seeds"
-    proxies = "epe_nas fisher grad_norm grasp jacov l2_norm nwot plain snip synflow zen".split()
     return (
         Column("cifar10_valid_acc", "cifar10", "valid_acc", note="validation split, 200 epochs, one seed"),
         Column("cifar10_test_acc", "cifar10", "test_acc", note=test),
@@ -41,13 +43,11 @@ def _columns() -> tuple[Column, ...]:
         Column("gdas230_acc", "cifar10", "gdas230_acc", kind="weak", note="GDAS supernet, epoch 230"),
         Column("flops", "cifar10", "flops", "M", kind="weak", note=_COST, decimals=6),
         Column("params", "cifar10", "params", "M", kind="weak", note=_COST, decimals=6),
-        *(Column(p, "cifar10", p, "", kind="weak", note=_ZERO_COST, failed=-1e8) for p in proxies),
+        *(Column(p, "cifar10", p, "", kind="weak", note=_ZERO_COST, failed=-1e8) for p in _PROXIES),
         *(
-            Column(
-                f"{device}_{kind}", "cifar10", f"{device}_{kind}", unit, kind="weak", note=_HARDWARE, failed=-1
-            )
+            Column(name, "cifar10", name, unit, kind="weak", note=_HARDWARE, failed=-1)
             for kind, unit in (("latency", "ms"), ("energy", "mJ"))
-            for device in _DEVICES[kind]
+            for name in (f"{device}_{kind}" for device in _DEVICES[kind])
         ),
         Column(
             "eyeriss_arithmetic_intensity", "cifar10", "eyeriss_arithmetic_intensity", "", kind="weak",
@@ -77,6 +77,11 @@ class NB201(Benchmark):
         """Return the 8-node graphs of all rows: input, six operations, output."""
         return SPACE.graphs(parse_strings(self.table.column("arch")))
 
+    @property
+    def repeated(self) -> np.ndarray:
+        """(n,) the official API's class numbers, which keep more networks apart than `classes` does."""
+        return self.table.values("unique_class")
+
 
 def parse_strings(arch: pa.ChunkedArray) -> np.ndarray:
     """Return the codes (n, 6) of official architecture strings.
@@ -89,7 +94,8 @@ def parse_strings(arch: pa.ChunkedArray) -> np.ndarray:
         r"\|" + "".join(rf"(?P<e{i}{j}>{op})~{i}\|" for i in range(j)) for j in range(1, SPACE.cell_nodes)
     ]
     arch = arch.cast(pa.string()) if arch.type != pa.string() else arch
-    fields = pc.extract_regex(arch, "^" + r"\+".join(nodes) + "$").combine_chunks()
+    pattern = "^" + r"\+".join(nodes) + "$"
+    fields = pc.extract_regex(arch, pattern).combine_chunks()  # pyright: ignore[reportAttributeAccessIssue]
     if fields.null_count:
         row = int(np.flatnonzero(fields.is_null().to_numpy(zero_copy_only=False))[0])
         raise TableError(
@@ -99,5 +105,6 @@ def parse_strings(arch: pa.ChunkedArray) -> np.ndarray:
         )
     vocabulary = pa.array(SPACE.edge_ops)
     names = [f"e{i}{j}" for i, j in SPACE.edges]
-    codes = [pc.index_in(fields.field(name), vocabulary).to_numpy() for name in names]
+    index_in = pc.index_in  # pyright: ignore[reportAttributeAccessIssue]
+    codes = [index_in(fields.field(name), vocabulary).to_numpy() for name in names]
     return np.stack(codes, axis=1).astype(np.int8)

@@ -100,7 +100,7 @@ class EdgeSpace(SearchSpace):
             raise InputError(
                 f"space '{self.name}': codes must have shape (n, {len(self.edges)}), not {codes.shape}"
             )
-        if codes.size and not (0 <= codes.min() and codes.max() < len(self.edge_ops)):
+        if codes.size and (codes.min() < 0 or codes.max() >= len(self.edge_ops)):
             raise InputError(f"space '{self.name}': codes must lie in [0, {len(self.edge_ops)})")
         n, v = len(codes), self.max_nodes
         ops = np.empty((n, v), np.int8)

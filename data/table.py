@@ -103,7 +103,7 @@ class Table:
         keys = side.column(on).combine_chunks()
         if len(keys.unique()) != len(keys):
             raise TableError(f"a row is named twice in column '{on}' of a table to be joined")
-        place = pc.index_in(self.column(on), keys)
+        place = pc.index_in(self.column(on), keys)  # pyright: ignore[reportAttributeAccessIssue]
         arrow = self.arrow
         for name in side.names:
             if name not in self.names:

@@ -56,9 +56,7 @@ def split_of(task: Task, bench: Benchmark, repeat: int) -> Split:
     part = bench.split_column(protocol.split_column) if protocol.split_column else None
     trainable = np.isfinite(bench.target(task.dataset, task.label))
     testable = np.isfinite(bench.target(task.dataset, task.target))
-    return protocol.split(
-        Pool(trainable, testable, bench.classes, part), task.train_size, task.seed + repeat
-    )
+    return protocol.split(Pool(trainable, testable, bench.classes, part), task.train_size, task.seed + repeat)
 
 
 def run_cell(cell: Cell) -> Scored:
@@ -86,7 +84,9 @@ def run_cell(cell: Cell) -> Scored:
         scores = fitted.predict(bench.graphs.take(rows))
         predict_seconds = time.perf_counter() - start
     if scores.shape != (len(splits), len(rows)):
-        raise InputError(f"predictor '{cell.spec.name}': scores of shape {scores.shape}, not {len(rows)} each")
+        raise InputError(
+            f"predictor '{cell.spec.name}': scores of shape {scores.shape}, not ({len(splits)}, {len(rows)})"
+        )
     place = [np.searchsorted(rows, split.test) for split in splits]
     return Scored(
         splits,

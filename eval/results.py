@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -38,39 +38,43 @@ def rows_of(cell: Cell, scored: Scored, metrics: Sequence[str]) -> list[Row]:
     the same network as a training row; `n_twins` says how many those are.
     """
     time = datetime.now(UTC).isoformat(timespec="seconds")
-    rows = []
+    rows: list[Row] = []
     for repeat, split, scores in zip(cell.repeats, scored.splits, scored.scores, strict=True):
         audit = _audit(cell.task, repeat)
         values = evaluate(metrics, audit.truth, scores)
         clean = audit.without_twins(metrics, scores)
-        floor_and_ceiling = _limits(cell.task, repeat, tuple(metrics))
-        for name in metrics:
-            rows.append(
-                {
-                    "schema": SCHEMA,
-                    "cell": cell.id,
-                    **vars(cell.task),
-                    "repeat": repeat,
-                    "split_seed": cell.task.seed + repeat,
-                    "fit_seed": cell.task.seed + repeat,
-                    "labels_seen": len(split.train),
-                    "predictor": cell.spec.label,
-                    "params": dict(cell.spec.params),
-                    "metric": name,
-                    "direction": METRICS[name].direction,
-                    "value": values[name],
-                    "n_test": len(split.test),
-                    "n_twins": audit.n_twins,
-                    "value_no_twins": clean[name],
-                    "chance": floor_and_ceiling[name][0],
-                    "ceiling": floor_and_ceiling[name][1],
-                    "fit_seconds": scored.fit_seconds,
-                    "predict_seconds": scored.predict_seconds,
-                    "device": device(),
-                    "versions": versions(),
-                    "time": time,
-                }
-            )
+        limits = _limits(cell.task, repeat, tuple(metrics))
+        common = {
+            "schema": SCHEMA,
+            "cell": cell.id,
+            **vars(cell.task),
+            "repeat": repeat,
+            "split_seed": cell.task.seed + repeat,
+            "fit_seed": cell.task.seed + repeat,
+            "labels_seen": len(split.train),
+            "predictor": cell.spec.label,
+            "params": dict(cell.spec.params),
+            "weak_hash": None,
+            "n_test": len(split.test),
+            "n_twins": audit.n_twins,
+            "fit_seconds": scored.fit_seconds,
+            "predict_seconds": scored.predict_seconds,
+            "device": device(),
+            "versions": versions(),
+            "time": time,
+        }
+        rows += [
+            {
+                **common,
+                "metric": name,
+                "direction": METRICS[name].direction,
+                "value": values[name],
+                "value_no_twins": clean[name],
+                "chance": limits[name][0],
+                "ceiling": limits[name][1],
+            }
+            for name in metrics
+        ]
     return rows
 
 
@@ -95,16 +99,16 @@ class _Audit:
         return {name: values.get(name) for name in metrics}
 
 
-@cache
+@lru_cache(maxsize=32)
 def _audit(task: Task, repeat: int) -> _Audit:
     return _Audit(task, repeat)
 
 
-@cache
+@lru_cache(maxsize=256)
 def _limits(task: Task, repeat: int, metrics: tuple[str, ...]) -> dict[str, tuple[float, float | None]]:
     """Return (chance, noise ceiling) of each metric on a split; no ceiling where too few rows have twins."""
     audit, bench = _audit(task, repeat), load_benchmark(task.bench)
-    ceiling = noise_ceiling(metrics, audit.target, bench.classes, audit.rows)
+    ceiling = noise_ceiling(metrics, audit.target, bench.repeated, audit.rows)
     return {
         name: (METRICS[name].chance(audit.truth), None if np.isnan(ceiling[name]) else ceiling[name])
         for name in metrics
@@ -144,23 +148,19 @@ class Store:
             stored = pq.read_table(self.path(cell))
             extra = json.loads(stored.schema.metadata[b"acerank"])
         except (pa.ArrowInvalid, OSError, KeyError, ValueError) as error:
-            raise TableError(
-                f"{self.path(cell)} is damaged ({error}); delete it and run again"
-            ) from error
+            raise TableError(f"{self.path(cell)} is damaged ({error}); delete it and run again") from error
         rows = extra["rows"]
         if extra["metrics_code"] != _metrics_code() or set(metrics) - {row["metric"] for row in rows}:
             bench = load_benchmark(cell.task.bench)
             splits = [split_of(cell.task, bench, repeat) for repeat in cell.repeats]
             score, repeat = stored["score"].to_numpy(), stored["repeat"].to_numpy()
-            scored = Scored(
-                splits, [score[repeat == r] for r in cell.repeats], extra["fit_seconds"], extra["predict_seconds"]
-            )
+            scores = [score[repeat == r] for r in cell.repeats]
+            scored = Scored(splits, scores, extra["fit_seconds"], extra["predict_seconds"])
             rows = rows_of(cell, scored, metrics)
             self._write(cell, stored, rows, scored.fit_seconds, scored.predict_seconds)
         by_key = {(row["repeat"], row["metric"]): row for row in rows}
-        return [
-            {**by_key[repeat, name], "predictor": cell.spec.label} for repeat in cell.repeats for name in metrics
-        ]
+        keys = [(repeat, name) for repeat in cell.repeats for name in metrics]
+        return [{**by_key[key], "predictor": cell.spec.label} for key in keys]
 
     def write_rows(self, rows: Iterable[Row]) -> None:
         """Write rows.jsonl."""

@@ -83,7 +83,7 @@ def summarise(rows: Sequence[Row]) -> list[Summary]:
         values = np.array([[row["value"] for row in of_predictor] for of_predictor in table])
         best, tied = best_and_ties(values, table[0][0]["direction"])
         summaries += [
-            _summary(of_predictor, is_best=i == best, tied=bool(tied[i])) for i, of_predictor in enumerate(table)
+            _summary(repeated, is_best=i == best, tied=bool(tied[i])) for i, repeated in enumerate(table)
         ]
     return summaries
 

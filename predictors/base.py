@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from copy import copy
 from typing import Any, ClassVar, Protocol, Self
 
@@ -36,14 +36,13 @@ class Predictor(ABC):
     Attributes:
         canonical: Whether architectures reach `_fit` and `_predict` in their canonical form
             (`Graphs.effective`), so that twins score alike. False for what does not look at graphs.
-        needs_weak: Weak labels without which the predictor cannot work.
     """
 
     canonical: ClassVar[bool] = True
 
-    @property
-    def needs_weak(self) -> tuple[str, ...]:
-        """Weak labels that this predictor reads from the graphs it is given."""
+    def lacks(self, weak: Collection[str]) -> tuple[str, ...]:
+        """Return the weak labels that this predictor cannot work without and that are not among `weak`."""
+        del weak
         return ()
 
     @classmethod
@@ -138,8 +137,8 @@ class Predictor(ABC):
         return labels
 
     def _check_weak(self, graphs: Graphs) -> None:
-        for column in self.needs_weak:
-            check_name(f"weak label (needed by predictor '{self.name}')", column, graphs.weak)
+        for column in self.lacks(graphs.weak):
+            check_name(f"weak label (predictor '{self.name}' needs it)", column, graphs.weak)
 
 
 class _Loop:

@@ -24,7 +24,7 @@ class GaussianProcess(Predictor):
     """
 
     def __init__(self, *, nu: float = 1.5, length_scale: float = 5.0, noise: float = 0.1) -> None:
-        """Use a Matérn kernel of smoothness `nu`; length scale and noise variance are where fitting begins."""
+        """Use a Matérn kernel of smoothness `nu`; fitting begins at this length scale and noise variance."""
         self.nu = nu
         self.length_scale = length_scale
         self.noise = noise

@@ -13,7 +13,9 @@ from predictors.base import Predictor
 class RandomForest(Predictor):
     """Mean of regression trees grown on bootstrap samples."""
 
-    def __init__(self, *, n_estimators: int = 300, min_samples_leaf: int = 1, max_features: float = 1.0) -> None:
+    def __init__(
+        self, *, n_estimators: int = 300, min_samples_leaf: int = 1, max_features: float = 1.0
+    ) -> None:
         """Grow `n_estimators` trees; a split looks at the share `max_features` of the features."""
         self.n_estimators = n_estimators
         self.min_samples_leaf = min_samples_leaf

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import ClassVar
 
 import numpy as np
 
-from data.errors import InputError
 from data.graphs import Graphs
 from predictors.base import Predictor
 
@@ -20,14 +20,12 @@ class WeakLabel(Predictor):
         """Rank by `column`; by default the benchmark's first weak label."""
         self.column = column
 
-    @property
-    def needs_weak(self) -> tuple[str, ...]:
-        """The column, if one is named."""
-        return (self.column,) if self.column else ()
+    def lacks(self, weak: Collection[str]) -> tuple[str, ...]:
+        """Return the column if it is missing; without a named column any one will do."""
+        named = (self.column,) if self.column else ()
+        return tuple(c for c in named if c not in weak) if weak else named or ("of any name",)
 
     def _fit(self, graphs: Graphs, y: np.ndarray, seed: int) -> None:
-        if not graphs.weak:
-            raise InputError(f"predictor '{self.name}': this benchmark has no weak label")
         self.column_ = self.column or next(iter(graphs.weak))
 
     def _predict(self, graphs: Graphs) -> np.ndarray:

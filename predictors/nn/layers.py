@@ -46,10 +46,9 @@ class Linear(nn.Module):
         """Map (r or 1, ..., inputs)."""
         repeats, inputs, outputs = self.weight.shape
         flat = x.reshape(x.shape[0], -1, inputs).expand(repeats, -1, -1)
-        if self.bias is None:
-            y = torch.bmm(flat, self.weight)
-        else:
-            y = torch.baddbmm(self.bias, flat, self.weight)
+        y = torch.bmm(flat, self.weight)
+        if self.bias is not None:
+            y = y + self.bias
         return y.reshape(repeats, *x.shape[1:-1], outputs)
 
 
@@ -66,6 +65,23 @@ class LayerNorm(nn.Module):
         """Normalise (r, ..., width)."""
         shape = (len(self.weight), *([1] * (x.dim() - 2)), x.shape[-1])
         return torch.addcmul(self.bias.view(shape), F.layer_norm(x, x.shape[-1:]), self.weight.view(shape))
+
+
+class Standardise(nn.Module):
+    """Shift and scale features as the training set of each repeat says."""
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, features: Tensor) -> None:
+        """Take mean and deviation over the items of features (r, items, f)."""
+        super().__init__()
+        self.register_buffer("mean", features.mean(1, keepdim=True))
+        self.register_buffer("scale", features.std(1, keepdim=True, correction=0).clamp_min(1e-3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Standardise (r or 1, items, f)."""
+        return (x - self.mean) / self.scale
 
 
 class Dropout(nn.Module):

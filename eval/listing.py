@@ -1,0 +1,35 @@
+"""The names that a command line takes: without reading a table, without importing torch."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+import benchmarks
+import predictors
+from benchmarks.base import Benchmark
+from data.split import PROTOCOLS
+from eval.metrics import METRICS
+
+
+def print_list() -> None:
+    """Print benchmarks with their data sets, labels and weak labels; predictors, protocols, metrics."""
+    sections: list[tuple[str, list[tuple[str, str]]]] = [
+        ("Predictors (--predictors)", [(name, predictors.describe(name)) for name in predictors.names()]),
+        ("Protocols (--protocol)", [(p.name, p.description) for p in PROTOCOLS.values()]),
+        ("Metrics (--metrics)", [(m.name, m.description) for m in METRICS.values()]),
+    ]
+    for key in benchmarks.REGISTRY:
+        found = benchmarks.get(key)
+        sections.insert(0, (f"{found.info.title} (--bench {key})", _columns(found)))
+    console = Console(highlight=False)
+    for title, lines in sections:
+        console.print(title, style="bold", markup=False)
+        width = max(len(name) for name, _ in lines)
+        for name, text in lines:
+            console.print(f"  {name:{width}}  {text}", markup=False, soft_wrap=True)
+
+
+def _columns(bench: type[Benchmark]) -> list[tuple[str, str]]:
+    labels = [(f"{c.dataset} {c.target}", c) for c in bench.columns if c.kind == "label"]
+    weak = [(f"weak label {c.name}", c) for c in bench.columns if c.kind == "weak"]
+    return [(name, f"{c.unit:2} {c.note}") for name, c in [*labels, *weak]]

@@ -1,0 +1,63 @@
+"""Multi-layer perceptron on path statistics of the graph, trained by a ranking loss."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from data.graphs import Graphs
+from predictors.nn.graph import Inputs, feature_inputs
+from predictors.nn.layers import Dropout, Generators, Linear, Standardise
+from predictors.nn.ranker import TorchRanker
+
+
+class Mlp(TorchRanker):
+    """Fully connected layers over standardised features."""
+
+    def __init__(
+        self,
+        *,
+        loss: str = "ranknet",
+        width: int = 128,
+        layers: int = 2,
+        dropout: float = 0.1,
+        batch: int = 20,
+        epochs: int = 120,
+        max_steps: int = 2000,
+        lr: float = 3e-3,
+        weight_decay: float = 0.01,
+    ) -> None:
+        """Store the hyper-parameters; see TorchRanker. `layers` are hidden ones, `width` their units."""
+        self.loss = loss
+        self.width = width
+        self.layers = layers
+        self.dropout = dropout
+        self.batch = batch
+        self.epochs = epochs
+        self.max_steps = max_steps
+        self.lr = lr
+        self.weight_decay = weight_decay
+
+    def _inputs(self, graphs: Graphs) -> Inputs:
+        return feature_inputs(graphs)
+
+    def _network(self, inputs: Inputs, rngs: Generators) -> nn.Module:
+        return _Layers(inputs["features"], self, rngs)
+
+
+class _Layers(nn.Module):
+    def __init__(self, features: Tensor, params: Mlp, rngs: Generators) -> None:
+        super().__init__()
+        sizes = [features.shape[-1], *[params.width] * params.layers]
+        self.hidden = nn.ModuleList(Linear(a, b, rngs) for a, b in pairwise(sizes))
+        self.score = Linear(sizes[-1], 1, rngs)
+        self.dropout = Dropout(params.dropout, rngs)
+        self.standardise = Standardise(features)
+
+    def forward(self, inputs: Inputs) -> Tensor:
+        x = self.standardise(inputs["features"])
+        for layer in self.hidden:
+            x = self.dropout(F.relu(layer(x)))
+        return self.score(x).squeeze(-1)
