@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benchmarks.base import Benchmark, Info
+from data.arrow import floats
 from data.errors import TableError
 from data.graphs import Graphs
 from data.space import NB201 as SPACE
@@ -89,22 +90,21 @@ def parse_strings(arch: pa.ChunkedArray) -> np.ndarray:
     Raises:
         TableError: A string is not one of the space; the first such row is named.
     """
+    arch = arch.cast(pa.string()).combine_chunks()
     op = "|".join(SPACE.edge_ops)
-    nodes = [
-        r"\|" + "".join(rf"(?P<e{i}{j}>{op})~{i}\|" for i in range(j)) for j in range(1, SPACE.cell_nodes)
-    ]
-    arch = arch.cast(pa.string()) if arch.type != pa.string() else arch
-    pattern = "^" + r"\+".join(nodes) + "$"
-    fields = pc.extract_regex(arch, pattern).combine_chunks()  # pyright: ignore[reportAttributeAccessIssue]
-    if fields.null_count:
-        row = int(np.flatnonzero(fields.is_null().to_numpy(zero_copy_only=False))[0])
+    nodes = [r"\|" + "".join(rf"({op})~{i}\|" for i in range(j)) for j in range(1, SPACE.cell_nodes)]
+    matches = pc.match_substring_regex(arch, "^" + r"\+".join(nodes) + "$")  # pyright: ignore[reportAttributeAccessIssue]
+    good = floats(matches) == 1
+    if not good.all():
+        row = int(np.flatnonzero(~good)[0])
         raise TableError(
             f"row {row}: {arch[row].as_py()!r} is not a NAS-Bench-201 string such as "
             "'|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|nor_conv_3x3~1|none~2|' "
-            f"({fields.null_count} such rows)"
+            f"({(~good).sum()} such rows)"
         )
-    vocabulary = pa.array(SPACE.edge_ops)
-    names = [f"e{i}{j}" for i, j in SPACE.edges]
-    index_in = pc.index_in  # pyright: ignore[reportAttributeAccessIssue]
-    codes = [index_in(fields.field(name), vocabulary).to_numpy() for name in names]
-    return np.stack(codes, axis=1).astype(np.int8)
+    # Each operation becomes one digit, so that all strings have one length and are a table of bytes.
+    for code, name in enumerate(SPACE.edge_ops):
+        arch = pc.replace_substring(arch, name + "~", f"{code}~")  # pyright: ignore[reportAttributeAccessIssue]
+    shape = "+".join("|" + "".join(f"#~{i}|" for i in range(j)) for j in range(1, SPACE.cell_nodes))
+    letters = np.frombuffer(arch.buffers()[2], np.uint8, count=len(arch) * len(shape)).reshape(-1, len(shape))
+    return (letters[:, [at for at, sign in enumerate(shape) if sign == "#"]] - ord("0")).astype(np.int8)

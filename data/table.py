@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from data.arrow import floats
 from data.errors import InputError, TableError
 from data.files import atomic_path
 from data.names import check_name
@@ -79,7 +80,7 @@ class Table:
         column = self.column(name)
         if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
             raise InputError(f"column '{name}' holds {column.type}, not numbers")
-        return np.array(column.cast(pa.float64()).to_numpy(), np.float64)
+        return floats(column)
 
     @cached_property
     def content_hash(self) -> str:
@@ -118,7 +119,8 @@ class Table:
             TableError: The file is not a whole parquet file.
         """
         try:
-            arrow = pq.read_table(path, columns=list(columns) if columns is not None else None)
+            with pq.ParquetFile(path) as file:
+                arrow = file.read(list(columns) if columns is not None else None)
         except (pa.ArrowInvalid, OSError) as error:
             raise TableError(f"{path} is not a whole parquet file: {error}") from error
         stored = json.loads((arrow.schema.metadata or {}).get(METADATA_KEY, b"[]"))
@@ -138,5 +140,5 @@ def _column_bytes(column: pa.ChunkedArray) -> bytes:
     """Return bytes that depend on the values of a column alone (numbers to single precision)."""
     kind = column.type
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
-        return np.asarray(column.cast(pa.float64()).to_numpy()).astype(np.float32).tobytes()
+        return floats(column).astype(np.float32).tobytes()
     return json.dumps(column.to_pylist(), separators=(",", ":"), default=str).encode()

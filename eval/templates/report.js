@@ -45,7 +45,7 @@
     const place = on === "x" ? { x: value, y: 1, yref: "paper", yanchor: "bottom" } : { x: 1, y: value, xref: "paper", xanchor: "right", yanchor: "bottom" };
     return {
       shapes: [{ type: "line", layer: "below", line: { color: css("--muted"), width: 1.5, dash }, ...across }],
-      annotations: [{ text, showarrow: false, font: { size: 11, color: css("--muted") }, ...place }],
+      annotations: [{ text, showarrow: false, font: { size: 11, color: css("--muted") }, bgcolor: on === "y" ? css("--card") : undefined, ...place }],
     };
   }
 
