@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from benchmarks import load
+from benchmarks.base import Benchmark
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -20,3 +24,18 @@ def data_dir() -> Path:
             return folder.resolve()
     looked = ", ".join(str(folder) for folder in folders)
     pytest.fail(f"set ACERANK_DATA to a folder with nb201.parquet and sources/nb201/; looked in {looked}")
+
+
+@pytest.fixture(scope="session")
+def real_tables(data_dir: Path) -> Iterator[Path]:
+    """The environment in which benchmarks find the real tables, for this process and its children."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ACERANK_DATA", str(data_dir))
+        patch.setenv("ACERANK_OFFLINE", "1")
+        yield data_dir
+
+
+@pytest.fixture(scope="session")
+def nb201(real_tables: Path) -> Benchmark:
+    """NAS-Bench-201, the whole table."""
+    return load("nb201")
