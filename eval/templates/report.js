@@ -15,7 +15,7 @@
   const narrow = () => innerWidth < 600;
   const colour = (i) => (night.matches && !printing ? dark : light)[i % light.length];
   const rgba = (hex, alpha) => `rgba(${[1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16))},${alpha})`;
-  const plain = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+  const plain = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/\$/g, "&#36;");
   const short = (text, n) => (text.length > n ? `${text.slice(0, n - 1)}…` : text);
   const label = (i) => plain(short(data.predictors[i], narrow() ? 18 : 30));
   const fixed = (value, decimals) => value.toLocaleString("en", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
