@@ -16,7 +16,8 @@ from data.errors import InputError, TableError
 from data.graphs import PAD, Graphs
 from data.space import NB201, EdgeSpace, SearchSpace
 
-quick = settings(derandomize=True, deadline=None, max_examples=400)
+quick = settings(derandomize=True, deadline=None, max_examples=200)
+few = settings(quick, max_examples=50)
 
 IN, OUT = "input", "output"
 SPACE = SearchSpace(
@@ -36,12 +37,12 @@ def batch(*cells: Cell, space: SearchSpace = SPACE) -> Graphs:
     return Graphs(ops, edges, np.array([len(names) for names, _ in cells]), space)
 
 
-def cell(names: str, *edges: tuple[int, int]) -> Cell:
-    """A cell by its inner operations and its edges."""
+def cell(names: str, edges: str) -> Cell:
+    """A cell by its inner operations and its edges: "pool", "01 12" is input → pool → output."""
     ops = [IN, *names.split(), OUT]
     adjacency = np.zeros((len(ops), len(ops)), np.uint8)
-    for i, j in edges:
-        adjacency[i, j] += 1
+    for i, j in edges.split():
+        adjacency[int(i), int(j)] += 1
     return ops, adjacency
 
 
@@ -148,7 +149,7 @@ def test_hashes_are_equal_exactly_for_equal_functions(found: list[Cell]) -> None
     assert not any(same(a, b) for i, a in enumerate(results) for b in results[:i])
 
 
-@quick
+@few
 @given(st.lists(cells(), min_size=1, max_size=8))
 def test_effective_is_idempotent_and_computes_the_same(found: list[Cell]) -> None:
     graphs = batch(*found)
@@ -168,29 +169,37 @@ def test_effective_is_idempotent_and_computes_the_same(found: list[Cell]) -> Non
 
 # What falls together, and what does not, one rule each.
 
-PLAIN = cell("conv_3x3", (0, 1), (1, 2))
+PLAIN = cell("conv_3x3", "01 12")
 
 
 @pytest.mark.parametrize(
     ("rule", "a", "b"),
     [
-        ("a dead end is nothing", PLAIN, cell("conv_3x3 pool", (0, 1), (1, 3), (1, 2))),
-        ("an unfed operation is nothing", PLAIN, cell("pool conv_3x3", (0, 2), (2, 3), (1, 2), (1, 3))),
-        ("a zero is nothing", PLAIN, cell("none conv_3x3", (0, 1), (0, 2), (1, 2), (1, 3), (2, 3))),
-        ("what works on zeros is nothing", PLAIN, cell("none pool conv_3x3", (0, 1), (1, 2), (2, 4), (0, 3), (3, 4))),
-        ("a skip of zeros is nothing", PLAIN, cell("none skip conv_3x3", (0, 1), (1, 2), (2, 4), (0, 3), (3, 4))),
-        ("a skip is its input", PLAIN, cell("skip conv_3x3", (0, 1), (1, 2), (2, 3))),
-        ("every identity is one", cell("skip pool", (0, 1), (1, 2), (2, 3)), cell("copy pool", (0, 1), (1, 2), (2, 3))),
-        ("operands have no order", cell("conv_1x1 pool", (0, 1), (0, 2), (1, 3), (2, 3)), cell("pool conv_1x1", (0, 1), (0, 2), (1, 3), (2, 3))),
+        ("a dead end is nothing", PLAIN, cell("conv_3x3 pool", "01 13 12")),
+        ("an unfed operation is nothing", PLAIN, cell("pool conv_3x3", "02 23 12 13")),
+        ("a zero is nothing", PLAIN, cell("none conv_3x3", "01 02 12 13 23")),
+        ("what works on zeros is nothing", PLAIN, cell("none pool conv_3x3", "01 12 24 03 34")),
+        ("a skip of zeros is nothing", PLAIN, cell("none skip conv_3x3", "01 12 24 03 34")),
+        ("a skip is its input", PLAIN, cell("skip conv_3x3", "01 12 23")),
+        ("every identity is one", cell("skip pool", "01 12 23"), cell("copy pool", "01 12 23")),
+        (
+            "operands have no order",
+            cell("conv_1x1 pool", "01 02 13 23"),
+            cell("pool conv_1x1", "01 02 13 23"),
+        ),
         (
             "a sum of sums is one sum",
-            cell("conv_1x1 pool skip conv_3x3", (0, 1), (0, 2), (1, 3), (2, 3), (3, 4), (0, 4), (4, 5)),
-            cell("conv_1x1 pool conv_3x3", (0, 1), (0, 2), (1, 3), (2, 3), (0, 3), (3, 4)),
+            cell("conv_1x1 pool skip conv_3x3", "01 02 13 23 34 04 45"),
+            cell("conv_1x1 pool conv_3x3", "01 02 13 23 03 34"),
         ),
-        ("repeated branches are one branch, twice", cell("pool pool", (0, 1), (0, 2), (1, 3), (2, 3)), cell("pool skip", (0, 1), (1, 2), (1, 3), (2, 3))),
-        ("no path is no path", cell("none", (0, 1), (1, 2)), cell("pool", (0, 1))),
+        (
+            "repeated branches are one branch, twice",
+            cell("pool pool", "01 02 13 23"),
+            cell("pool skip", "01 12 13 23"),
+        ),
+        ("no path is no path", cell("none", "01 12"), cell("pool", "01")),
     ],
-)  # fmt: skip
+)
 def test_these_are_one_network(rule: str, a: Cell, b: Cell) -> None:
     first, second = hashes(a, b)
     assert first == second, rule
@@ -199,15 +208,23 @@ def test_these_are_one_network(rule: str, a: Cell, b: Cell) -> None:
 @pytest.mark.parametrize(
     ("rule", "a", "b"),
     [
-        ("operations differ", PLAIN, cell("conv_1x1", (0, 1), (1, 2))),
-        ("order of composition counts", cell("pool conv_3x3", (0, 1), (1, 2), (2, 3)), cell("conv_3x3 pool", (0, 1), (1, 2), (2, 3))),
-        ("twice a term is not the term", cell("skip", (0, 1), (1, 2), (0, 2)), cell("", (0, 1))),
-        ("twice an operation is not the operation of twice", cell("pool pool", (0, 1), (0, 2), (1, 3), (2, 3)), cell("skip pool", (0, 1), (1, 2), (0, 2), (2, 3))),
-        ("something is not nothing", PLAIN, cell("none", (0, 1), (1, 2))),
-        ("the input alone is not nothing", cell("", (0, 1)), cell("")),
-        ("where the sum is counts", cell("conv_1x1 pool", (0, 1), (1, 2), (0, 2), (2, 3)), cell("conv_1x1 pool", (0, 1), (1, 2), (2, 3), (0, 3))),
+        ("operations differ", PLAIN, cell("conv_1x1", "01 12")),
+        ("order of composition counts", cell("pool conv_3x3", "01 12 23"), cell("conv_3x3 pool", "01 12 23")),
+        ("twice a term is not the term", cell("skip", "01 12 02"), cell("", "01")),
+        (
+            "twice an operation is not the operation of twice",
+            cell("pool pool", "01 02 13 23"),
+            cell("skip pool", "01 12 02 23"),
+        ),
+        ("something is not nothing", PLAIN, cell("none", "01 12")),
+        ("the input alone is not nothing", cell("", "01"), cell("", "")),
+        (
+            "where the sum is counts",
+            cell("conv_1x1 pool", "01 12 02 23"),
+            cell("conv_1x1 pool", "01 12 23 03"),
+        ),
     ],
-)  # fmt: skip
+)
 def test_these_are_two_networks(rule: str, a: Cell, b: Cell) -> None:
     first, second = hashes(a, b)
     assert first != second, rule
@@ -215,8 +232,8 @@ def test_these_are_two_networks(rule: str, a: Cell, b: Cell) -> None:
 
 def test_edge_counts_are_as_good_as_parallel_skips() -> None:
     first, second, third = hashes(
-        cell("conv_3x3", (0, 1), (0, 1), (1, 2)),
-        cell("skip conv_3x3", (0, 1), (1, 2), (0, 2), (2, 3)),
+        cell("conv_3x3", "01 01 12"),
+        cell("skip conv_3x3", "01 12 02 23"),
         PLAIN,
     )
     assert first == second != third
@@ -235,7 +252,7 @@ def test_inputs_and_outputs_have_places() -> None:
 
 
 def test_more_terms_than_can_be_counted_are_refused() -> None:
-    ops, adjacency = cell("skip skip", (0, 1), (1, 2), (2, 3))
+    ops, adjacency = cell("skip skip", "01 12 23")
     adjacency[0, 1] = adjacency[1, 2] = 16
     with pytest.raises(InputError, match="a term enters a sum 256 times; at most 255"):
         batch((ops, adjacency)).effective()
@@ -292,9 +309,9 @@ def test_nb201_equal_hash_is_equal_function(nb201: Benchmark) -> None:
 
 # The rest of the contract.
 
-SAMPLE = batch(
-    PLAIN, cell("skip conv_3x3", (0, 1), (1, 2), (2, 3)), cell("pool", (0, 1), (1, 2)), PLAIN
-).with_weak({"flops": np.array([1.0, 2.0, np.nan, 4.0])})
+SAMPLE = batch(PLAIN, cell("skip conv_3x3", "01 12 23"), cell("pool", "01 12"), PLAIN).with_weak(
+    {"flops": np.array([1.0, 2.0, np.nan, 4.0])}
+)
 
 
 def test_take() -> None:
@@ -399,7 +416,7 @@ def test_edge_space_sample() -> None:
     NB201.graphs(codes).validate()
 
 
-@quick
+@few
 @given(st.integers(0, 2**32 - 1))
 def test_edge_space_mutate_changes_exactly_one_edge(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -441,9 +458,9 @@ def test_one_hot() -> None:
 
 def test_path_statistics_by_hand() -> None:
     # Groups: conv_1x1, conv_3x3, pool, the two convolutions, everything.
-    diamond = cell("conv_1x1 conv_3x3 pool", (0, 1), (0, 2), (1, 3), (2, 3), (3, 4), (0, 4), (1, 4))
+    diamond = cell("conv_1x1 conv_3x3 pool", "01 02 13 23 34 04 14")
     # Paths: 1-3, 2-3, straight, 1.
-    nothing = cell("pool", (0, 1))
+    nothing = cell("pool", "01")
     table = path_statistics(batch(diamond, nothing))
     assert table.shape == (2, 4 * 5 + 6)
     nodes, on_paths = [1, 1, 1, 2, 3], [2, 1, 2, 3, 5]
@@ -456,13 +473,13 @@ def test_path_statistics_by_hand() -> None:
 
 
 def test_path_statistics_count_parallel_edges() -> None:
-    chain = cell("conv_1x1 conv_3x3", (0, 1), (0, 1), (1, 2), (2, 3))
+    chain = cell("conv_1x1 conv_3x3", "01 01 12 23")
     table = path_statistics(batch(chain))
     nodes = most = fewest = [1, 1, 0, 2, 2]
     np.testing.assert_array_equal(table[0], [*nodes, *[2, 2, 0, 4, 4], *most, *fewest, 2, 4, 3, 2, 1, 0])
 
 
-@quick
+@few
 @given(st.lists(cells(), min_size=1, max_size=6))
 def test_encodings_do_not_depend_on_the_batch(found: list[Cell]) -> None:
     form = batch(*found).effective()
@@ -473,7 +490,7 @@ def test_encodings_do_not_depend_on_the_batch(found: list[Cell]) -> None:
             np.testing.assert_array_equal(encode(batch(original).effective())[0], together[row])
 
 
-@quick
+@few
 @given(st.data())
 def test_encodings_of_twins_are_equal(data: st.DataObject) -> None:
     original = data.draw(cells())
