@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
+import pyarrow as pa
 
-from data.errors import InputError, MissingTableError
+from data.errors import InputError, MissingTableError, TableError
 from data.fetch import find, locate
 from data.graphs import Graphs
 from data.names import check_name
 from data.table import Column, Table
+
+PLAIN_DATASET = "table"  # data set of columns that nobody described
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Info:
         target: Default target to be judged on, within a data set.
         label: Default label to train on; where a data set lacks it, the target is used.
         weak: Default weak labels, by column name.
+        supernet: The weak label that is a supernet's accuracy, if there is one.
         notes: What to keep in mind when reading results.
     """
 
@@ -40,6 +44,7 @@ class Info:
     target: str
     label: str
     weak: tuple[str, ...] = ()
+    supernet: str = ""
     notes: str = ""
 
 
@@ -152,6 +157,39 @@ class Benchmark:
         check_name("weak label", name, self.weak_names)
         return self._oriented(self._columns[name])
 
+    def weak_for(self, name: str, dataset: str) -> np.ndarray:
+        """Return what may be pretrained on for a task of a data set, (n,) float64, NaN where missing.
+
+        Args:
+            name: A weak label, or "DATASET/TARGET" for a label of another data set.
+            dataset: The data set that the task is about; its own labels are refused.
+
+        Raises:
+            InputError: `name` is a label of `dataset` itself: that would leak true labels.
+        """
+        other, slash, target = name.partition("/")
+        if not slash:
+            return self.weak(name)
+        if other == dataset:
+            raise InputError(f"'{name}' is a true label of the task's own data set: no weak label")
+        return self.target(other, target)
+
+    def add_weak(self, table: Table) -> None:
+        """Take the numeric columns of a table as further weak labels, matched by architecture.
+
+        Raises:
+            TableError: The table names no architecture as this benchmark does.
+        """
+        if self.join_on not in table.names or self.join_on not in self.table.names:
+            raise TableError(f"a weak-label table needs the column '{self.join_on}'; it has {table.names}")
+        added = [c for c in numeric_columns(table, "weak") if c.name not in self.table.names]
+        kept = Table(table.arrow.select([self.join_on, *(c.name for c in added)]), table.columns)
+        self.table = self.table.join(kept, on=self.join_on)
+        self._columns |= {column.name: column for column in added}
+        unknown = [c.name for c in added if not np.isfinite(self.weak(c.name)).any()]
+        if not added or unknown:
+            raise TableError(f"the weak-label table has no value for any architecture here: {unknown}")
+
     def split_column(self, name: str) -> np.ndarray:
         """Return a text column (n,) that assigns rows to parts, "" where it assigns none."""
         if name not in self.table.names:
@@ -165,3 +203,14 @@ class Benchmark:
         if column.decimals is not None:
             values = np.round(values, column.decimals)
         return column.direction * values
+
+
+def numeric_columns(table: Table, kind: Literal["label", "weak"]) -> list[Column]:
+    """Return a description of every numeric column: the file's own, else a plain one of this kind."""
+    columns = []
+    for field in table.arrow.schema:
+        if pa.types.is_integer(field.type) or pa.types.is_floating(field.type):
+            plain = Column(field.name, PLAIN_DATASET, field.name, unit="", kind=kind)
+            described = table.columns.get(field.name, plain)
+            columns.append(replace(described, kind=kind) if kind == "weak" else described)
+    return columns

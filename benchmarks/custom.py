@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +12,13 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.json as pajson
 
-from benchmarks.base import Benchmark, Info
+from benchmarks.base import PLAIN_DATASET, Benchmark, Info, numeric_columns
 from benchmarks.nb201 import parse_strings
 from data.errors import TableError
 from data.graphs import PAD, Graphs
 from data.space import INPUT, NB201, OUTPUT, SearchSpace
 from data.table import Column, Table
 
-DATASET = "table"
 COSTS = ("flops", "params", "macs")
 IDENTITY = ("skip_connect", "identity", "skip")
 ZERO = ("none", "zero", "zeroize")
@@ -45,7 +45,7 @@ class Custom(Benchmark):
             title=path.name,
             citation="your own",
             licence="your own",
-            dataset=self._columns[labels[0]].dataset if labels[0] in self._columns else DATASET,
+            dataset=self._columns[labels[0]].dataset if labels[0] in self._columns else PLAIN_DATASET,
             target=target,
             label="valid_acc",
         )
@@ -64,13 +64,9 @@ class Custom(Benchmark):
 
     def describe(self, table: Table) -> Iterable[Column]:
         """Return the described columns of the file, and a plain description of every other numeric one."""
-        for field in table.arrow.schema:
-            numeric = pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
-            if field.name in table.columns:
-                yield table.columns[field.name]
-            elif numeric:
-                kind = "weak" if field.name in COSTS else "label"
-                yield Column(field.name, DATASET, field.name, unit="", kind=kind)
+        for column in numeric_columns(table, "label"):
+            described = column.name in table.columns
+            yield column if described or column.name not in COSTS else replace(column, kind="weak")
 
     def build_graphs(self) -> Graphs:
         """Return the graphs of all rows; TableError names bad rows by number and reason."""

@@ -69,6 +69,7 @@ class NB201(Benchmark):
         target="test_acc",
         label="valid_acc",
         weak=("gdas249_acc", "flops", "params"),
+        supernet="gdas249_acc",
         notes="15,625 strings are 6,466 networks by the official API and 4,930 effective networks.",
     )
     columns = _columns()

@@ -42,7 +42,10 @@ class Task:
         protocol: Name of the protocol that splits the table.
         train_size: Number of training labels.
         seed: Seed of repeat 0; repeat r splits and trains with seed + r.
-        table_hash: Content hash of the table.
+        table_hash: Content hash of the table, weak labels included.
+        weak_table: Path of a table of further weak labels; "" for none.
+        encoder: Path of a saved encoder to use in place of pretraining; "" for none.
+        encoder_hash: Its checksum.
     """
 
     bench: str
@@ -53,6 +56,9 @@ class Task:
     train_size: int
     seed: int
     table_hash: str
+    weak_table: str = ""
+    encoder: str = ""
+    encoder_hash: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -17,7 +18,9 @@ from benchmarks import load
 from benchmarks.base import Benchmark
 from data.errors import InputError
 from data.split import Pool, Split, get_protocol
+from data.table import Table
 from eval.cells import Cell, Spec, Task
+from eval.weak import prepare
 from predictors import get
 from predictors.base import Predictor
 
@@ -31,18 +34,30 @@ class Scored:
         scores: (test rows,) scores of each repeat, in the order of the split's test rows.
         fit_seconds: Seconds to fit a repeat (a repeat's share, where they train together).
         predict_seconds: Seconds to score the whole table for a repeat.
+        pretrain_seconds: Seconds to pretrain, or to load what was pretrained before, for all repeats.
+        weak_hash: Hash of the weak labels that were pretrained on; "" for none.
     """
 
     splits: list[Split]
     scores: list[np.ndarray]
     fit_seconds: float
     predict_seconds: float
+    pretrain_seconds: float
+    weak_hash: str
 
 
 @lru_cache(maxsize=4)
-def load_benchmark(bench: str) -> Benchmark:
-    """Load a benchmark once a process; it must be on this machine already."""
-    return load(bench, offline=True)
+def load_benchmark(bench: str, weak_table: str = "") -> Benchmark:
+    """Load a benchmark once a process, with a table of further weak labels; both must be on this machine."""
+    found = load(bench, offline=True)
+    if weak_table:
+        found.add_weak(Table.read(Path(weak_table)))
+    return found
+
+
+def bench_of(task: Task) -> Benchmark:
+    """Return the benchmark of a task."""
+    return load_benchmark(task.bench, task.weak_table)
 
 
 def make(spec: Spec) -> Predictor:
@@ -67,11 +82,14 @@ def run_cell(cell: Cell) -> Scored:
     Raises:
         InputError: The protocol cannot be drawn from the table, or the predictor refuses; names it.
     """
-    bench = load_benchmark(cell.task.bench)
+    bench = bench_of(cell.task)
     splits = [split_of(cell.task, bench, repeat) for repeat in cell.repeats]
     labels = bench.target(cell.task.dataset, cell.task.label)
     predictor = make(cell.spec)
     with threadpool_limits(1):
+        start = time.perf_counter()
+        weak_hash = prepare(predictor, cell, bench)
+        pretrain_seconds = time.perf_counter() - start
         start = time.perf_counter()
         fitted = predictor.fit_repeats(
             [bench.graphs.take(split.train) for split in splits],
@@ -93,4 +111,6 @@ def run_cell(cell: Cell) -> Scored:
         [of_repeat[at] for of_repeat, at in zip(scores, place, strict=True)],
         fit_seconds / len(splits),
         predict_seconds / len(splits),
+        pretrain_seconds,
+        weak_hash,
     )

@@ -16,6 +16,7 @@ from eval.cells import Cell, Spec, Task
 from eval.evaluator import make, run_cell, split_of
 from eval.metrics import DEFAULT_METRICS, METRICS
 from eval.results import Row, Store, rows_of
+from eval.weak import file_hash
 
 DEFAULT_TRAIN_SIZE = 100
 
@@ -31,6 +32,8 @@ class Request:
     protocols: Sequence[str]
     train_sizes: Sequence[int] | None
     seed: int
+    weak_table: str = ""
+    encoder: str = ""
 
 
 def tasks_of(request: Request, bench: Benchmark) -> list[Task]:
@@ -41,6 +44,7 @@ def tasks_of(request: Request, bench: Benchmark) -> list[Task]:
         InputError: A protocol contradicts another option, or asks for more rows than there are.
     """
     tasks = []
+    encoder_hash = file_hash(request.encoder) if request.encoder else ""
     for dataset in request.datasets or [bench.info.dataset]:
         target = request.target or bench.info.target
         bench.label_column(dataset, target)
@@ -49,7 +53,17 @@ def tasks_of(request: Request, bench: Benchmark) -> list[Task]:
             label = _label(request.label, protocol, bench, dataset, target)
             for size in _sizes(request.train_sizes, protocol):
                 task = Task(
-                    request.bench, dataset, target, label, name, size, request.seed, bench.table.content_hash
+                    request.bench,
+                    dataset,
+                    target,
+                    label,
+                    name,
+                    size,
+                    request.seed,
+                    bench.table.content_hash,
+                    request.weak_table,
+                    request.encoder,
+                    encoder_hash,
                 )
                 split_of(task, bench, 0)
                 tasks.append(task)

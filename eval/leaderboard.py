@@ -22,6 +22,7 @@ from eval.provenance import device, versions
 from eval.results import Row, Store
 from eval.specs import parse
 from eval.summary import Summary, summarise
+from eval.weak import resolve, save_encoder, weak_option
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,9 @@ class Options:
     datasets: Sequence[str] | None
     label: str | None
     target: str | None
+    weak: Sequence[str] | None
+    encoder: Path | None
+    save_encoder: Path | None
     protocols: Sequence[str]
     train_sizes: Sequence[int] | None
     repeats: int
@@ -55,13 +59,16 @@ def run(options: Options) -> None:
 
     specs = parse(options.predictors, options.settings)
     bench = benchmarks.load(options.bench, offline=options.offline)
+    weak, weak_table = weak_option(options.weak, bench)
     networks = len(set(bench.classes.tolist()))
     say(f"{bench.info.title}: {len(bench):,} architectures, {networks:,} effective networks")
-    tasks = tasks_of(_request(options), bench)
+    request = _request(options, str(weak_table or ""))
+    tasks = tasks_of(request, bench)
     if not options.chosen:
         specs, left_out = applicable(specs, bench)
         for line in left_out:
             say(line)
+    specs = resolve(specs, bench, [task.dataset for task in tasks], weak)
     metrics = metrics_of(options.metrics, tasks, bench)
     notes = [describe(task, bench) for task in tasks]
     for note in notes:
@@ -71,12 +78,14 @@ def run(options: Options) -> None:
     with _progress(len(cells)) as done:
         rows = run_grid(cells, metrics, store, jobs=options.jobs or _cores(), done=done)
     summaries = summarise(rows)
+    if options.save_encoder:
+        save_encoder(cells, options.save_encoder)
     _write(folder, options, bench, summaries, rows, notes)
     _print(options.format, summaries)
     say(f"rows, scores and report.html are in {folder}")
 
 
-def _request(options: Options) -> Request:
+def _request(options: Options, weak_table: str) -> Request:
     return Request(
         bench=options.bench,
         datasets=options.datasets,
@@ -85,6 +94,8 @@ def _request(options: Options) -> Request:
         protocols=options.protocols,
         train_sizes=options.train_sizes,
         seed=options.seed,
+        weak_table=weak_table,
+        encoder=str(options.encoder or ""),
     )
 
 
@@ -121,7 +132,7 @@ def _write(
 
     settings = {
         "command": ["python", "-m", "eval.run", *sys.argv[1:]],
-        "options": {**asdict(options), "out": str(folder)},
+        "options": {name: str(v) if isinstance(v, Path) else v for name, v in asdict(options).items()},
         "benchmark": asdict(bench.info),
         "table_hash": bench.table.content_hash,
         "device": device(),

@@ -22,12 +22,13 @@ from data.errors import TableError
 from data.files import atomic_path
 from eval.ceiling import noise_ceiling
 from eval.cells import Cell, Task
-from eval.evaluator import Scored, load_benchmark, split_of
+from eval.evaluator import Scored, bench_of, split_of
 from eval.metrics import METRICS, evaluate
 from eval.provenance import code_hash, device, versions
 from eval.ranking import Truth
 
 SCHEMA = 1
+_MEASURED = ("fit_seconds", "predict_seconds", "pretrain_seconds", "weak_hash")
 Row = dict[str, Any]
 
 
@@ -54,11 +55,12 @@ def rows_of(cell: Cell, scored: Scored, metrics: Sequence[str]) -> list[Row]:
             "labels_seen": len(split.train),
             "predictor": cell.spec.label,
             "params": dict(cell.spec.params),
-            "weak_hash": None,
+            "weak_hash": scored.weak_hash,
             "n_test": len(split.test),
             "n_twins": audit.n_twins,
             "fit_seconds": scored.fit_seconds,
             "predict_seconds": scored.predict_seconds,
+            "pretrain_seconds": scored.pretrain_seconds,
             "device": device(),
             "versions": versions(),
             "time": time,
@@ -82,7 +84,7 @@ class _Audit:
     """The leak audit of one split: which test rows are networks that were trained on."""
 
     def __init__(self, task: Task, repeat: int) -> None:
-        bench = load_benchmark(task.bench)
+        bench = bench_of(task)
         split = split_of(task, bench, repeat)
         self.target = bench.target(task.dataset, task.target)
         self.rows = split.test
@@ -107,7 +109,7 @@ def _audit(task: Task, repeat: int) -> _Audit:
 @lru_cache(maxsize=256)
 def _limits(task: Task, repeat: int, metrics: tuple[str, ...]) -> dict[str, tuple[float, float | None]]:
     """Return (chance, noise ceiling) of each metric on a split; no ceiling where too few rows have twins."""
-    audit, bench = _audit(task, repeat), load_benchmark(task.bench)
+    audit, bench = _audit(task, repeat), bench_of(task)
     ceiling = noise_ceiling(metrics, audit.target, bench.repeated, audit.rows)
     return {
         name: (METRICS[name].chance(audit.truth), None if np.isnan(ceiling[name]) else ceiling[name])
@@ -135,7 +137,7 @@ class Store:
                 "score": np.concatenate(scored.scores),
             }
         )
-        self._write(cell, scores, rows, scored.fit_seconds, scored.predict_seconds)
+        self._write(cell, scores, rows, scored)
 
     def rows(self, cell: Cell, metrics: Sequence[str]) -> list[Row] | None:
         """Return a cell's rows for these metrics, or None if it has not been run.
@@ -151,13 +153,13 @@ class Store:
             raise TableError(f"{self.path(cell)} is damaged ({error}); delete it and run again") from error
         rows = extra["rows"]
         if extra["metrics_code"] != _metrics_code() or set(metrics) - {row["metric"] for row in rows}:
-            bench = load_benchmark(cell.task.bench)
+            bench = bench_of(cell.task)
             splits = [split_of(cell.task, bench, repeat) for repeat in cell.repeats]
             score, repeat = stored["score"].to_numpy(), stored["repeat"].to_numpy()
             scores = [score[repeat == r] for r in cell.repeats]
-            scored = Scored(splits, scores, extra["fit_seconds"], extra["predict_seconds"])
+            scored = Scored(splits, scores, **extra["measured"])
             rows = rows_of(cell, scored, metrics)
-            self._write(cell, stored, rows, scored.fit_seconds, scored.predict_seconds)
+            self._write(cell, stored, rows, scored)
         by_key = {(row["repeat"], row["metric"]): row for row in rows}
         keys = [(repeat, name) for repeat in cell.repeats for name in metrics]
         return [{**by_key[key], "predictor": cell.spec.label} for key in keys]
@@ -192,15 +194,13 @@ class Store:
             if writer:
                 writer.close()
 
-    def _write(
-        self, cell: Cell, scores: pa.Table, rows: Sequence[Row], fit_seconds: float, predict_seconds: float
-    ) -> None:
+    def _write(self, cell: Cell, scores: pa.Table, rows: Sequence[Row], scored: Scored) -> None:
+        measured = {name: getattr(scored, name) for name in _MEASURED}
         extra = {
             "identity": cell.identity,
             "metrics_code": _metrics_code(),
             "rows": rows,
-            "fit_seconds": fit_seconds,
-            "predict_seconds": predict_seconds,
+            "measured": measured,
         }
         metadata = {b"acerank": json.dumps(extra, default=repr).encode()}
         with atomic_path(self.path(cell)) as part:

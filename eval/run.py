@@ -10,7 +10,9 @@ from typing import Annotated
 
 import typer
 
-DEFAULT_PREDICTORS = "gcn,mlp,lambdamart,random_forest,gaussian_process,weak_label,flops,params,random_order"
+DEFAULT_PREDICTORS = (
+    "acenas,gcn,mlp,lambdamart,random_forest,gaussian_process,weak_label,flops,params,random_order"
+)
 
 
 class Format(StrEnum):
@@ -51,6 +53,19 @@ def run(
     ] = None,
     target: Annotated[
         str | None, typer.Option(help="Target to be judged on. Default: the benchmark's, e.g. test_acc.")
+    ] = None,
+    weak: Annotated[
+        str | None,
+        typer.Option(
+            help="Weak labels to pretrain on: names separated by commas, DATASET/TARGET for one of another "
+            "data set, a parquet table of your own with a column arch, or none. Default: the benchmark's."
+        ),
+    ] = None,
+    encoder: Annotated[
+        Path | None, typer.Option(help="Pretrained encoder to use, from --save-encoder.")
+    ] = None,
+    save_encoder: Annotated[
+        Path | None, typer.Option(help="Where to save the encoder that was pretrained.")
     ] = None,
     protocol: Annotated[
         str, typer.Option(help="How training and test rows are chosen; separated by commas, see --list.")
@@ -99,6 +114,9 @@ def run(
             datasets=_names(dataset),
             label=label,
             target=target,
+            weak=_names(weak),
+            encoder=encoder,
+            save_encoder=save_encoder,
             protocols=_names(protocol) or [],
             train_sizes=_sizes(train_size),
             repeats=repeats,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import copy
+from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
@@ -35,10 +36,14 @@ class Predictor(ABC):
 
     Attributes:
         canonical: Whether architectures reach `_fit` and `_predict` in their canonical form
-            (`Graphs.effective`), so that twins score alike. False for what does not look at graphs.
+            (`Graphs.effective`), so that twins score alike. False for what does not look at graphs, and
+            for published methods that tell twins apart.
+        pretrains: Whether `pretrain` learns from weak labels. Such a predictor has a hyper-parameter
+            `weak`: names of weak labels joined by "+", "default" for the benchmark's own, or "none".
     """
 
     canonical: ClassVar[bool] = True
+    pretrains: ClassVar[bool] = False
 
     def lacks(self, weak: Collection[str]) -> tuple[str, ...]:
         """Return the weak labels that this predictor cannot work without and that are not among `weak`."""
@@ -100,6 +105,28 @@ class Predictor(ABC):
         self._check_weak(graphs)
         return predict_canonical(self, self._predict, graphs)
 
+    def pretrain(self, graphs: Graphs, weak_labels: Mapping[str, np.ndarray], *, seed: int = 0) -> Self:
+        """Learn the representation from weak labels, before `fit`; the graphs' own weak labels are not read.
+
+        Args:
+            graphs: n architectures, most of them without a training label.
+            weak_labels: (n,) values by name, in any unit, NaN where unknown.
+            seed: Seed of everything random in the pretraining.
+
+        Raises:
+            InputError: This predictor does not pretrain, or the labels do not belong to the graphs.
+        """
+        del graphs, weak_labels, seed
+        raise InputError(f"predictor '{self.name}' does not learn from weak labels")
+
+    def save_encoder(self, path: Path) -> None:
+        """Save what `pretrain` learned, as safetensors."""
+        raise InputError(f"predictor '{self.name}' does not learn from weak labels: no encoder for {path}")
+
+    def load_encoder(self, path: Path) -> Self:
+        """Take what `save_encoder` saved, in place of pretraining."""
+        raise InputError(f"predictor '{self.name}' does not learn from weak labels: no use for {path}")
+
     def fit_repeats(
         self, graphs: Sequence[Graphs], ys: Sequence[np.ndarray], seeds: Sequence[int]
     ) -> Repeats:
@@ -110,8 +137,16 @@ class Predictor(ABC):
             ys: (n,) labels of each repeat.
             seeds: Seed of each repeat.
         """
-        fitted = [self.clone().fit(g, y, seed=seed) for g, y, seed in zip(graphs, ys, seeds, strict=True)]
+        fitted = [self._twin().fit(g, y, seed=seed) for g, y, seed in zip(graphs, ys, seeds, strict=True)]
         return _Loop(fitted)
+
+    def pretrain_params(self) -> dict[str, Any]:
+        """Return the hyper-parameters that what `pretrain` learns depends on."""
+        return self.params()
+
+    def _twin(self) -> Self:
+        """Return an unfitted twin that keeps what was pretrained."""
+        return self.clone()
 
     @abstractmethod
     def _fit(self, graphs: Graphs, y: np.ndarray, seed: int) -> None:

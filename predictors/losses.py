@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from data.errors import InputError
 from data.names import check_name
 from predictors.nn.sorting import (
     ascending_rank,
@@ -305,3 +306,25 @@ def _ndcg_loss(dcg: Tensor, gain: Tensor) -> Tensor:
 def _vary(y: Tensor) -> Tensor:
     """Return whether a list's labels differ (lists,)."""
     return y.amax(-1) > y.amin(-1)
+
+
+def parse_loss(text: str) -> Loss:
+    """Return the loss of a name such as "lambdarank", or of a weighted sum such as "ranknet+0.1*lambdarank".
+
+    Raises:
+        UnknownNameError: An unknown loss; the closest names are given.
+        InputError: A weight that is no number.
+    """
+    terms: list[tuple[float, Loss]] = []
+    for term in text.split("+"):
+        weight, star, name = term.rpartition("*")
+        check_name("loss", name, LOSSES)
+        try:
+            terms.append((float(weight) if star else 1.0, LOSSES[name]))
+        except ValueError as error:
+            raise InputError(f"loss '{text}': '{weight}' is not a number") from error
+
+    def total(scores: Tensor, y: Tensor) -> Tensor:
+        return sum((w * part(scores, y) for w, part in terms), start=torch.zeros(len(scores)))
+
+    return total

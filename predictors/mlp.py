@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from data.graphs import Graphs
-from predictors.nn.graph import Inputs, feature_inputs
-from predictors.nn.layers import Dropout, Generators, Linear, Standardise
+from predictors.nn.graph import Head, Inputs, feature_inputs
+from predictors.nn.layers import Generators, Standardise
 from predictors.nn.ranker import TorchRanker
 
 
@@ -50,14 +47,8 @@ class Mlp(TorchRanker):
 class _Layers(nn.Module):
     def __init__(self, features: Tensor, params: Mlp, rngs: Generators) -> None:
         super().__init__()
-        sizes = [features.shape[-1], *[params.width] * params.layers]
-        self.hidden = nn.ModuleList(Linear(a, b, rngs) for a, b in pairwise(sizes))
-        self.score = Linear(sizes[-1], 1, rngs)
-        self.dropout = Dropout(params.dropout, rngs)
         self.standardise = Standardise(features)
+        self.head = Head(features.shape[-1], params.width, params.dropout, rngs, layers=params.layers)
 
     def forward(self, inputs: Inputs) -> Tensor:
-        x = self.standardise(inputs["features"])
-        for layer in self.hidden:
-            x = self.dropout(F.relu(layer(x)))
-        return self.score(x).squeeze(-1)
+        return self.head(self.standardise(inputs["features"]))

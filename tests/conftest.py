@@ -27,10 +27,14 @@ def data_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
-def real_tables(data_dir: Path) -> Iterator[Path]:
-    """The environment in which benchmarks find the real tables, for this process and its children."""
+def real_tables(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The environment in which benchmarks find the real tables, for this process and its children.
+
+    The cache is a new one, so that a test never meets what another version of the code has left there.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ACERANK_DATA", str(data_dir))
+        patch.setenv("ACERANK_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("ACERANK_OFFLINE", "1")
         yield data_dir
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -15,13 +17,19 @@ Inputs = dict[str, Tensor]
 
 
 def graph_inputs(graphs: Graphs) -> Inputs:
-    """Return tensors of n graphs: operations (n, v, ops) one-hot, edges (n, v, v), nodes (n, v) 1 if used."""
-    ops = np.asarray(graphs.ops)[:, :, None] == np.arange(len(graphs.space.ops))
-    return {
-        "ops": torch.from_numpy(ops.astype(np.float32)),
-        "edges": torch.from_numpy(graphs.adjacency.astype(np.float32)),
-        "nodes": torch.from_numpy((graphs.ops >= 0).astype(np.float32)),
-    }
+    """Return tensors of n graphs: operations (n, v, ops) one-hot, edges (n, v, v), nodes (n, v) 1 if used.
+
+    v is the space's node limit, so that every batch of a space has the same shape.
+    """
+    n, used = graphs.ops.shape
+    v = graphs.space.max_nodes
+    ops = torch.zeros(n, v, len(graphs.space.ops))
+    edges, nodes = torch.zeros(n, v, v), torch.zeros(n, v)
+    one_hot = graphs.ops[:, :, None] == np.arange(len(graphs.space.ops))
+    ops[:, :used] = torch.from_numpy(one_hot)
+    edges[:, :used, :used] = torch.from_numpy(np.ascontiguousarray(graphs.adjacency))
+    nodes[:, :used] = torch.from_numpy(graphs.ops >= 0)
+    return {"ops": ops, "edges": edges, "nodes": nodes}
 
 
 def feature_inputs(graphs: Graphs) -> Inputs:
@@ -65,20 +73,34 @@ class GraphEncoder(nn.Module):
         for own, sources, targets, norm in zip(self.own, self.sources, self.targets, self.norms, strict=True):
             message = own(hidden) + sources(into @ hidden) + targets(out_of @ hidden)
             hidden = hidden + self.dropout(F.relu(norm(message)))
-        last = (nodes.sum(-1).long() - 1)[..., None, None].expand(*hidden.shape[:2], 1, hidden.shape[-1])
-        mean = (hidden * nodes.unsqueeze(-1)).sum(-2) / nodes.sum(-1, keepdim=True)
-        return torch.cat([hidden.gather(2, last).squeeze(2), mean], dim=-1)
+        return readout(hidden, nodes)
+
+
+def readout(hidden: Tensor, nodes: Tensor) -> Tensor:
+    """Return (r, b, 2 · f): the output node's features beside the mean of all nodes'.
+
+    Args:
+        hidden: (r, b, v, f) node features.
+        nodes: (r or 1, b, v) 1 for nodes in use, which come first; the output node is the last of them.
+    """
+    last = (nodes.sum(-1).long() - 1)[..., None, None].expand(*hidden.shape[:2], 1, hidden.shape[-1])
+    mean = (hidden * nodes.unsqueeze(-1)).sum(-2) / nodes.sum(-1, keepdim=True)
+    return torch.cat([hidden.gather(2, last).squeeze(2), mean], dim=-1)
 
 
 class Head(nn.Module):
-    """Embedding to score: one hidden layer with dropout."""
+    """Embedding to score: hidden layers with dropout."""
 
-    def __init__(self, inputs: int, width: int, dropout: float, rngs: Generators) -> None:
-        """Build one head for each generator."""
+    def __init__(self, inputs: int, width: int, dropout: float, rngs: Generators, *, layers: int = 1) -> None:
+        """Build one head of `layers` hidden layers for each generator."""
         super().__init__()
-        self.hidden, self.score = Linear(inputs, width, rngs), Linear(width, 1, rngs)
+        sizes = [inputs, *[width] * layers]
+        self.hidden = nn.ModuleList(Linear(a, b, rngs) for a, b in pairwise(sizes))
+        self.score = Linear(sizes[-1], 1, rngs)
         self.dropout = Dropout(dropout, rngs)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return scores (r, b) of embeddings (r, b, inputs)."""
-        return self.score(self.dropout(F.relu(self.hidden(x)))).squeeze(-1)
+        for layer in self.hidden:
+            x = self.dropout(F.relu(layer(x)))
+        return self.score(x).squeeze(-1)

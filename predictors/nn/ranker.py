@@ -9,12 +9,13 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from data.errors import InputError
 from data.graphs import Graphs
-from data.names import check_name
 from predictors.base import Predictor, Repeats, predict_canonical, standardise
-from predictors.losses import LOSSES
+from predictors.losses import parse_loss
 from predictors.nn.graph import Inputs
 from predictors.nn.layers import Generators, generators
 
@@ -29,7 +30,7 @@ class TorchRanker(Predictor):
     graphs become tensors and what the network is.
 
     Attributes:
-        loss: Name of a loss in predictors.losses.
+        loss: A loss of predictors.losses, or a weighted sum such as "ranknet+0.1*lambdarank".
         batch: Architectures in a list.
         epochs: Passes over the training architectures, while they take no more than `max_steps`.
         max_steps: Most optimiser steps.
@@ -79,32 +80,30 @@ class TorchRanker(Predictor):
     def scores(self, net: nn.Module, graphs: Graphs) -> np.ndarray:
         """Return the scores (r, n) that a trained network gives n architectures."""
         inputs = self._inputs(graphs)
-        net.eval()
-        with torch.no_grad(), one_thread():
-            parts = [
-                net({name: x[None, i : i + CHUNK] for name, x in inputs.items()})
-                for i in range(0, len(graphs), CHUNK)
-            ]
-        return torch.cat(parts, dim=1).double().numpy()
+        return apply(net, inputs).double().numpy()
 
     def _train(self, graphs: Sequence[Graphs], labels: np.ndarray, seeds: Sequence[int]) -> nn.Module:
-        loss = LOSSES[check_name("loss", self.loss, LOSSES)]
+        loss = parse_loss(self.loss)
         inputs = _stack([self._inputs(g) for g in graphs])
         y = torch.from_numpy(labels.astype(np.float32))
         rngs = generators(seeds)
         with one_thread():
             net = self._network(inputs, rngs).train()
             steps = self._steps(y.shape[1])
-            optimiser = torch.optim.AdamW(net.parameters(), lr=self.lr, weight_decay=self.weight_decay)
-            schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _warm_cosine(step, steps))
+            optimiser, schedule = self._optimiser(net, steps)
             repeat = torch.arange(len(seeds))[:, None]
-            for _, rows in zip(range(steps), _lists(y.shape[1], self.batch, rngs), strict=False):
+            for _, rows in zip(range(steps), random_lists(y.shape[1], self.batch, rngs), strict=False):
                 scores = net({name: x[repeat, rows] for name, x in inputs.items()})
                 optimiser.zero_grad()
                 loss(scores, y[repeat, rows]).sum().backward()
                 optimiser.step()
                 schedule.step()
         return net
+
+    def _optimiser(self, net: nn.Module, steps: int) -> tuple[Optimizer, LRScheduler]:
+        """Return the optimiser of all parameters and the course of its learning rate."""
+        optimiser = torch.optim.AdamW(net.parameters(), lr=self.lr, weight_decay=self.weight_decay)
+        return optimiser, LambdaLR(optimiser, lambda step: warm_cosine(step, steps))
 
     def _steps(self, n: int) -> int:
         if self.batch < 1 or self.epochs < 1 or self.max_steps < 1:
@@ -120,6 +119,17 @@ class _Ensemble:
 
     def predict(self, graphs: Graphs) -> np.ndarray:
         return predict_canonical(self.predictor, lambda g: self.predictor.scores(self.net, g), graphs)
+
+
+def apply(net: nn.Module, inputs: Inputs) -> Tensor:
+    """Return what a network makes of inputs (n, ...), (r, n, ...), in evaluation mode and in chunks."""
+    net.eval()
+    n = len(next(iter(inputs.values())))
+    with torch.no_grad(), one_thread():
+        parts = [
+            net({name: x[None, i : i + CHUNK] for name, x in inputs.items()}) for i in range(0, n, CHUNK)
+        ]
+    return torch.cat(parts, dim=1)
 
 
 @contextmanager
@@ -145,7 +155,7 @@ def _stack(inputs: Sequence[Inputs]) -> Inputs:
     return stacked
 
 
-def _lists(n: int, batch: int, rngs: Generators) -> Iterator[Tensor]:
+def random_lists(n: int, batch: int, rngs: Generators) -> Iterator[Tensor]:
     """Yield rows (r, min(batch, n)) of the training set, each repeat in its own random order, for ever.
 
     An epoch's last list is dropped if it is not full.
@@ -156,7 +166,7 @@ def _lists(n: int, batch: int, rngs: Generators) -> Iterator[Tensor]:
         yield from order[:, : n - n % size].split(size, dim=1)
 
 
-def _warm_cosine(step: int, steps: int, warm: float = 0.1) -> float:
+def warm_cosine(step: int, steps: int, warm: float = 0.1) -> float:
     """Return the share of the peak learning rate: linear warm-up, then half a cosine to zero."""
     warm_steps = max(1.0, warm * steps)
     if step < warm_steps:

@@ -1,0 +1,170 @@
+"""Weak supervision: which weak labels a predictor is pretrained on, and the cache of pretrained encoders."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmarks.base import Benchmark
+from data.download import checksum, locked
+from data.errors import InputError
+from data.fetch import cache_folder
+from data.files import atomic_path
+from data.table import Table
+from eval.provenance import code_hash, versions
+from predictors import get
+from predictors.base import Predictor
+
+if TYPE_CHECKING:
+    from eval.cells import Cell, Spec
+
+DEFAULT, NONE, SUPERNET = "default", "none", "supernet"
+
+
+def resolve(specs: Sequence[Spec], bench: Benchmark, datasets: Sequence[str], weak: str | None) -> list[Spec]:
+    """Return the predictors with their weak labels written out by name.
+
+    Args:
+        specs: Predictors; what those that pretrain have as `weak` may be "default", "none", weak labels
+            joined by "+", "supernet" among them, or labels of another data set as "DATASET/TARGET".
+        bench: The benchmark.
+        datasets: Data sets of the tasks; their own labels are refused.
+        weak: What replaces "default", e.g. from --weak; None for the benchmark's own default.
+
+    Raises:
+        UnknownNameError: An unknown weak label.
+        InputError: A true label where a weak one is asked for.
+    """
+    resolved = []
+    for spec in specs:
+        params = dict(spec.params)
+        if get(spec.name).pretrains:
+            asked = weak if weak is not None and params["weak"] == DEFAULT else params["weak"]
+            names = _names(asked, bench)
+            for name in names:
+                for dataset in datasets:
+                    bench.weak_for(name, dataset)
+            params["weak"] = "+".join(names) or NONE
+            spec = replace(spec, params=tuple(sorted(params.items())))
+        resolved.append(spec)
+    return resolved
+
+
+def _names(weak: str, bench: Benchmark) -> list[str]:
+    if weak == NONE:
+        return []
+    if weak == DEFAULT:
+        return [name for name in bench.info.weak if name in bench.weak_names]
+    names = []
+    for name in weak.split("+"):
+        if name == SUPERNET and not bench.info.supernet:
+            raise InputError(f"{bench.info.key} has no supernet accuracy; weak labels: {bench.weak_names}")
+        names.append(bench.info.supernet if name == SUPERNET else name)
+    return list(dict.fromkeys(names))
+
+
+def prepare(predictor: Predictor, cell: Cell, bench: Benchmark) -> str:
+    """Pretrain a predictor on the weak labels of its cell, or load what was pretrained before.
+
+    Returns:
+        A hash of the weak labels; "" if the predictor does without.
+    """
+    weak = dict(cell.spec.params).get("weak", NONE) if predictor.pretrains else NONE
+    if weak == NONE:
+        return ""
+    labels = {name: bench.weak_for(name, cell.task.dataset) for name in weak.split("+")}
+    weak_hash = hash_of(labels)
+    if cell.task.encoder:
+        predictor.load_encoder(Path(cell.task.encoder))
+        return weak_hash
+    path = cached_encoder(predictor, cell, weak_hash)
+    with locked(path.with_suffix(".lock"), lambda: None):
+        if path.is_file():
+            predictor.load_encoder(path)
+        else:
+            predictor.pretrain(bench.graphs.with_weak({}), labels, seed=cell.task.seed)
+            predictor.save_encoder(path)
+    return weak_hash
+
+
+def cached_encoder(predictor: Predictor, cell: Cell, weak_hash: str) -> Path:
+    """Return where the encoder of a cell is cached, under the hash of everything that determines it."""
+    identity = {
+        "predictor": predictor.name,
+        "params": predictor.pretrain_params(),
+        "bench": cell.task.bench,
+        "table": cell.task.table_hash,
+        "weak": weak_hash,
+        "seed": cell.task.seed,
+        "code": code_hash([f"predictors.{predictor.name}"]),
+        "versions": versions(),
+    }
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True, default=repr).encode()).hexdigest()
+    return cache_folder() / "encoders" / f"{digest[:24]}.safetensors"
+
+
+def hash_of(labels: dict[str, np.ndarray]) -> str:
+    """Return twelve hex digits for the names and values of weak labels."""
+    digest = hashlib.sha256()
+    for name, values in labels.items():
+        digest.update(f"{name}\0".encode())
+        digest.update(np.ascontiguousarray(values, np.float64).tobytes())
+    return digest.hexdigest()[:12]
+
+
+def file_hash(path: str) -> str:
+    """Return twelve hex digits for the content of a file; InputError if there is none."""
+    if not Path(path).is_file():
+        raise InputError(f"there is no file '{path}'")
+    return checksum(Path(path))[:12]
+
+
+def weak_option(items: Sequence[str] | None, bench: Benchmark) -> tuple[str | None, Path | None]:
+    """Return --weak as names joined by "+", and the table among them, whose columns `bench` then has.
+
+    Raises:
+        InputError: More than one table.
+        TableError: The table does not belong to the benchmark.
+    """
+    if items is None:
+        return None, None
+    tables = [item for item in items if Path(item).suffix == ".parquet"]
+    if len(tables) > 1:
+        raise InputError(f"one table of weak labels at a time, not {', '.join(tables)}")
+    before = set(bench.weak_names)
+    if tables:
+        bench.add_weak(Table.read(Path(tables[0])))
+    added = [name for name in bench.weak_names if name not in before]
+    names = [name for item in items for name in (added if item in tables else [item])]
+    return "+".join(names), Path(tables[0]) if tables else None
+
+
+def save_encoder(cells: Sequence[Cell], path: Path) -> None:
+    """Copy the cached encoder of the one predictor that was pretrained to `path`.
+
+    Raises:
+        InputError: Not exactly one was.
+    """
+    from eval.evaluator import bench_of, make
+
+    cached = set()
+    for cell in cells:
+        predictor = make(cell.spec)
+        weak = dict(cell.spec.params).get("weak", NONE) if predictor.pretrains else NONE
+        if weak != NONE and not cell.task.encoder:
+            bench = bench_of(cell.task)
+            labels = {name: bench.weak_for(name, cell.task.dataset) for name in weak.split("+")}
+            cached.add(cached_encoder(predictor, cell, hash_of(labels)))
+    if len(cached) != 1:
+        raise InputError(
+            f"--save-encoder needs exactly one encoder to be pretrained; there are {len(cached)}"
+        )
+    with atomic_path(path) as part:
+        shutil.copyfile(cached.pop(), part)
