@@ -7,6 +7,7 @@ label, so nothing can leak around this file.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +18,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks import load
 from benchmarks.base import Benchmark
 from data.errors import InputError
+from data.graphs import Graphs
 from data.split import Pool, Split, get_protocol
 from data.table import Table
 from eval.cells import Cell, Spec, Task
@@ -74,6 +76,43 @@ def split_of(task: Task, bench: Benchmark, repeat: int) -> Split:
     return protocol.split(Pool(trainable, testable, bench.classes, part), task.train_size, task.seed + repeat)
 
 
+def fit_and_score(
+    predictor: Predictor,
+    graphs: Graphs,
+    labels: np.ndarray,
+    trains: Sequence[np.ndarray],
+    seeds: Sequence[int],
+    rows: np.ndarray,
+) -> tuple[np.ndarray, float, float]:
+    """Fit repeats together on one thread, and score rows by each.
+
+    Args:
+        predictor: What is fitted; pretrained, if it is to be.
+        graphs: The n architectures of a table.
+        labels: (n,) labels, of which the training rows' are shown to the predictor.
+        trains: Training rows of each repeat.
+        seeds: Seed of each repeat.
+        rows: (m,) rows to score.
+
+    Returns:
+        Scores (repeats, m), the seconds that fitting took, and those that scoring took, for all repeats.
+
+    Raises:
+        InputError: The predictor refuses; names it.
+    """
+    with threadpool_limits(1):
+        start = time.perf_counter()
+        fitted = predictor.fit_repeats([graphs.take(t) for t in trains], [labels[t] for t in trains], seeds)
+        middle = time.perf_counter()
+        scores = fitted.predict(graphs.take(rows))
+        end = time.perf_counter()
+    if scores.shape != (len(trains), len(rows)):
+        raise InputError(
+            f"predictor '{predictor.name}': scores of shape {scores.shape}, not ({len(trains)}, {len(rows)})"
+        )
+    return scores, middle - start, end - middle
+
+
 def run_cell(cell: Cell) -> Scored:
     """Fit a cell's repeats and score their test rows.
 
@@ -90,21 +129,15 @@ def run_cell(cell: Cell) -> Scored:
         start = time.perf_counter()
         weak_hash = prepare(predictor, cell, bench)
         pretrain_seconds = time.perf_counter() - start
-        start = time.perf_counter()
-        fitted = predictor.fit_repeats(
-            [bench.graphs.take(split.train) for split in splits],
-            [labels[split.train] for split in splits],
-            [cell.task.seed + repeat for repeat in cell.repeats],
-        )
-        fit_seconds = time.perf_counter() - start
-        rows = np.unique(np.concatenate([split.test for split in splits]))
-        start = time.perf_counter()
-        scores = fitted.predict(bench.graphs.take(rows))
-        predict_seconds = time.perf_counter() - start
-    if scores.shape != (len(splits), len(rows)):
-        raise InputError(
-            f"predictor '{cell.spec.name}': scores of shape {scores.shape}, not ({len(splits)}, {len(rows)})"
-        )
+    rows = np.unique(np.concatenate([split.test for split in splits]))
+    scores, fit_seconds, predict_seconds = fit_and_score(
+        predictor,
+        bench.graphs,
+        labels,
+        [split.train for split in splits],
+        [cell.task.seed + repeat for repeat in cell.repeats],
+        rows,
+    )
     place = [np.searchsorted(rows, split.test) for split in splits]
     return Scored(
         splits,

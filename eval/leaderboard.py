@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+from joblib import cpu_count
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -16,8 +18,9 @@ import benchmarks
 from benchmarks.base import Benchmark
 from data.files import atomic_path
 from eval import report
-from eval.cells import Cell, grid
+from eval.cells import Cell, Spec, grid
 from eval.grid import Request, applicable, describe, metrics_of, run_grid, tasks_of
+from eval.options import Options
 from eval.provenance import device, versions
 from eval.results import Row, Store
 from eval.specs import parse
@@ -26,49 +29,49 @@ from eval.weak import resolve, save_encoder, weak_option
 
 
 @dataclass(frozen=True)
-class Options:
-    """What the command line was given; see `python -m eval.run --help`."""
+class Finished:
+    """A grid that was run.
 
-    bench: str
-    predictors: str
-    chosen: bool
-    settings: Sequence[str]
-    datasets: Sequence[str] | None
-    label: str | None
-    target: str | None
-    weak: Sequence[str] | None
-    encoder: Path | None
-    save_encoder: Path | None
-    protocols: Sequence[str]
-    train_sizes: Sequence[int] | None
-    repeats: int
-    seed: int
-    metrics: Sequence[str] | None
-    jobs: int
-    out: Path | None
-    format: str
-    offline: bool
+    Attributes:
+        bench: The benchmark.
+        rows: Its rows, in the order of the grid.
+        summaries: Its summaries.
+        notes: What a reader has to know, a line each.
+        folder: Where everything is.
+        settings: What reproduces it.
+    """
+
+    bench: Benchmark
+    rows: list[Row]
+    summaries: list[Summary]
+    notes: list[str]
+    folder: Path
+    settings: dict[str, Any]
 
 
-def run(options: Options) -> None:
-    """Run the grid of `options`, print the leaderboard and write the report."""
-    console = Console(stderr=True, highlight=False)
+def execute(options: Options, module: str = "eval.run") -> Finished:
+    """Run the grid of `options`, saying on stderr what is done; write settings.json.
 
-    def say(line: str) -> None:
-        console.print(line, markup=False, soft_wrap=True)
-
-    specs = parse(options.predictors, options.settings)
+    Args:
+        options: What was asked for.
+        module: The command line that asked, for settings.json.
+    """
+    specs = parse(options.predictors, options.settings, distinct=options.distinct)
     bench = benchmarks.load(options.bench, offline=options.offline)
     weak, weak_table = weak_option(options.weak, bench)
     networks = len(set(bench.classes.tolist()))
     say(f"{bench.info.title}: {len(bench):,} architectures, {networks:,} effective networks")
-    request = _request(options, str(weak_table or ""))
-    tasks = tasks_of(request, bench)
+    tasks = tasks_of(_request(options, str(weak_table or "")), bench)
     if not options.chosen:
         specs, left_out = applicable(specs, bench)
         for line in left_out:
             say(line)
     specs = resolve(specs, bench, [task.dataset for task in tasks], weak)
+    if options.distinct:
+        first: dict[object, Spec] = {}
+        for spec in specs:  # what the user wrote differently may be the same by now: the first spelling stays
+            first.setdefault((spec.name, spec.params), spec)
+        specs = list(first.values())
     metrics = metrics_of(options.metrics, tasks, bench)
     notes = [describe(task, bench) for task in tasks]
     for note in notes:
@@ -76,13 +79,41 @@ def run(options: Options) -> None:
     folder = options.out or Path("runs") / Path(options.bench).stem
     store, cells = Store(folder), grid(tasks, specs, options.repeats)
     with _progress(len(cells)) as done:
-        rows = run_grid(cells, metrics, store, jobs=options.jobs or _cores(), done=done)
-    summaries = summarise(rows)
+        rows = run_grid(cells, metrics, store, jobs=options.jobs or cpu_count(), done=done)
     if options.save_encoder:
         save_encoder(cells, options.save_encoder)
-    _write(folder, options, bench, summaries, rows, notes)
-    _print(options.format, summaries)
-    say(f"rows, scores and report.html are in {folder}")
+    settings = _settings(options, bench, module)
+    with atomic_path(folder / "settings.json") as part:
+        part.write_text(json.dumps(settings, indent=2), "utf-8")
+    notes += [bench.info.notes, f"Cite: {bench.info.citation}. Licence: {bench.info.licence}."]
+    return Finished(bench, rows, summarise(rows), [note for note in notes if note], folder, settings)
+
+
+def run(options: Options, format_: str) -> None:
+    """Run the grid of `options`, print the leaderboard and write the report."""
+    from eval.html import write_report
+
+    finished = execute(options)
+    write_report(
+        finished.folder / "report.html",
+        title=f"{finished.bench.info.title}: predictors as rankers",
+        summaries=finished.summaries,
+        rows=finished.rows,
+        scores=finished.folder / "scores.parquet",
+        notes=finished.notes,
+        settings=finished.settings,
+    )
+    if format_ == "table":
+        report.render_table(finished.summaries, Console())
+    else:
+        write = {"json": report.to_json, "tsv": report.to_tsv, "markdown": report.to_markdown}[format_]
+        sys.stdout.write(write(finished.summaries).rstrip("\n") + "\n")
+    say(f"rows, scores and report.html are in {finished.folder}")
+
+
+def say(line: str) -> None:
+    """Write a line to stderr."""
+    Console(stderr=True, highlight=False).print(line, markup=False, soft_wrap=True)
 
 
 def _request(options: Options, weak_table: str) -> Request:
@@ -99,12 +130,6 @@ def _request(options: Options, weak_table: str) -> Request:
     )
 
 
-def _cores() -> int:
-    from joblib import cpu_count
-
-    return cpu_count()
-
-
 @contextmanager
 def _progress(total: int) -> Iterator[Callable[[Cell], object]]:
     """Show finished cells on stderr, if that is a terminal."""
@@ -119,41 +144,13 @@ def _progress(total: int) -> Iterator[Callable[[Cell], object]]:
         yield done
 
 
-def _write(
-    folder: Path,
-    options: Options,
-    bench: Benchmark,
-    summaries: Sequence[Summary],
-    rows: Sequence[Row],
-    notes: Sequence[str],
-) -> None:
-    """Write settings.json and report.html."""
-    from eval.html import write_report
-
-    settings = {
-        "command": ["python", "-m", "eval.run", *sys.argv[1:]],
-        "options": {name: str(v) if isinstance(v, Path) else v for name, v in asdict(options).items()},
+def _settings(options: Options, bench: Benchmark, module: str) -> dict[str, Any]:
+    given = {name: str(v) if isinstance(v, Path) else v for name, v in asdict(options).items()}
+    return {
+        "command": ["python", "-m", module, *sys.argv[1:]],
+        "options": given,
         "benchmark": asdict(bench.info),
         "table_hash": bench.table.content_hash,
         "device": device(),
         "versions": versions(),
     }
-    with atomic_path(folder / "settings.json") as part:
-        part.write_text(json.dumps(settings, indent=2), "utf-8")
-    write_report(
-        folder / "report.html",
-        title=f"{bench.info.title}: predictors as rankers",
-        summaries=summaries,
-        rows=rows,
-        scores=folder / "scores.parquet",
-        notes=[*notes, bench.info.notes, f"Cite: {bench.info.citation}. Licence: {bench.info.licence}."],
-        settings=settings,
-    )
-
-
-def _print(format_: str, summaries: Sequence[Summary]) -> None:
-    if format_ == "table":
-        report.render_table(summaries, Console())
-    else:
-        write = {"json": report.to_json, "tsv": report.to_tsv, "markdown": report.to_markdown}[format_]
-        sys.stdout.write(write(summaries).rstrip("\n") + "\n")

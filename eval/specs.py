@@ -12,12 +12,13 @@ from eval.cells import Spec
 from predictors import get, names
 
 
-def parse(text: str, settings: Iterable[str] = ()) -> list[Spec]:
+def parse(text: str, settings: Iterable[str] = (), *, distinct: bool = False) -> list[Spec]:
     """Return the predictors of a list such as "gcn,gcn:loss=mse:width=32".
 
     Args:
         text: Predictors, separated by commas; each may carry its own hyper-parameters after colons.
         settings: "PREDICTOR.PARAMETER=VALUE" for every predictor of that name in the list.
+        distinct: Take a predictor that is listed twice once, instead of refusing.
 
     Raises:
         UnknownNameError: An unknown predictor or hyper-parameter; the closest names are given.
@@ -30,6 +31,8 @@ def parse(text: str, settings: Iterable[str] = ()) -> list[Spec]:
     specs = [_spec(entry, shared) for entry in entries]
     labels = [spec.label for spec in specs]
     twice = sorted({label for label in labels if labels.count(label) > 1})
+    if distinct:
+        return list({spec.label: spec for spec in specs}.values())
     if twice:
         raise InputError(f"listed twice: {', '.join(twice)}")
     return specs

@@ -31,8 +31,8 @@ class Acenas(PretrainedRanker):
         layers: int = 2,
         head_width: int = 96,
         head_layers: int = 2,
-        dropout: float = 0.25,
-        batch: int = 20,
+        dropout: float = 0.4,
+        batch: int = 10,
         epochs: int = 60,
         max_steps: int = 2000,
         lr: float = 3e-3,
@@ -45,7 +45,7 @@ class Acenas(PretrainedRanker):
         pretrain_lr: float = 3e-3,
         encoder_lr: float = 0.1,
         freeze: float = 0.0,
-        start: str = "new",
+        start: str = "weak",
     ) -> None:
         """Store the hyper-parameters; see PretrainedRanker.
 

@@ -5,6 +5,9 @@ their unit and origin do not matter, except to `mse` and `huber`, which fit the 
 are. A pair of equal labels has no order: pairwise losses leave it out. A list of equal labels teaches
 nothing, and a loss is then 0, but for those two and for `listnet` and `listmle`, which draw its scores
 together; they too are 0 for a single item.
+
+A loss that looks at relevance takes it as `grades` (lists, items) where more is known than the list: AceNAS's
+minibatches have the relevance that the whole training set says.
 """
 
 from __future__ import annotations
@@ -31,17 +34,20 @@ from predictors.nn.sorting import (
     standardise,
 )
 
-Loss = Callable[[Tensor, Tensor], Tensor]
+Loss = Callable[..., Tensor]
 AnyLoss = TypeVar("AnyLoss", bound=Callable[..., Tensor])
 
 MAX_RELEVANCE = 20.0
 
 LOSSES: dict[str, Loss] = {}
+GRADED: set[str] = set()  # losses that look at relevance, and take it as `grades` where it is known
 
 
 def loss(function: AnyLoss) -> AnyLoss:
     """Register a loss under its name."""
     LOSSES[function.__name__] = function
+    if "grades" in (function.__kwdefaults__ or {}):
+        GRADED.add(function.__name__)
     return function
 
 
@@ -63,6 +69,7 @@ def lambdarank(
     sigma: float = 1.0,
     truncation: int | None = None,
     rank_by: Literal["score", "label"] = "score",
+    grades: Tensor | None = None,
 ) -> Tensor:
     """LambdaRank: each pair's logistic loss weighted by the NDCG that swapping the pair would change.
 
@@ -80,7 +87,7 @@ def lambdarank(
     with torch.no_grad():
         rank = descending_rank(scores)
         place = rank if rank_by == "score" else ascending_rank(y, ties=scores)
-        weight = _gain_differences(y) * _discount_differences(place, like=y)
+        weight = _gain_differences(y, grades) * _discount_differences(place, like=y)
         if truncation is not None:
             top = rank < truncation
             weight = weight * (top[:, :, None] | top[:, None, :])
@@ -89,17 +96,24 @@ def lambdarank(
 
 @loss
 def lambdarank_by_label(
-    scores: Tensor, y: Tensor, *, sigma: float = 1.0, truncation: int | None = None
+    scores: Tensor,
+    y: Tensor,
+    *,
+    sigma: float = 1.0,
+    truncation: int | None = None,
+    grades: Tensor | None = None,
 ) -> Tensor:
     """LambdaRank with rank_by="label": the best item has the last place's discount, whatever its score.
 
     Source: the published code of AceNAS (arXiv 2108.03001).
     """
-    return lambdarank(scores, y, sigma=sigma, truncation=truncation, rank_by="label")
+    return lambdarank(scores, y, sigma=sigma, truncation=truncation, rank_by="label", grades=grades)
 
 
 @loss
-def lambdaloss(scores: Tensor, y: Tensor, *, sigma: float = 1.0, mu: float = 10.0) -> Tensor:
+def lambdaloss(
+    scores: Tensor, y: Tensor, *, sigma: float = 1.0, mu: float = 10.0, grades: Tensor | None = None
+) -> Tensor:
     """NDCG-Loss2++: LambdaRank's weights plus `mu` times those of a bound that is tight in NDCG.
 
     Source: Wang et al., The LambdaLoss Framework for Ranking Metric Optimization, CIKM 2018;
@@ -110,7 +124,7 @@ def lambdaloss(scores: Tensor, y: Tensor, *, sigma: float = 1.0, mu: float = 10.
         apart = (rank[:, :, None] - rank[:, None, :]).abs()
         steps = -discounts(y.shape[-1] + 1, y).diff()  # between the places d and d + 1, from d = 1
         bound = F.pad(steps, (1, 0))[apart]
-        weight = _gain_differences(y) * (_discount_differences(rank, like=y) + mu * bound)
+        weight = _gain_differences(y, grades) * (_discount_differences(rank, like=y) + mu * bound)
     return (weight * _logistic(scores, sigma)).sum((-1, -2)) / math.log(2)
 
 
@@ -199,7 +213,9 @@ def listmle(scores: Tensor, y: Tensor) -> Tensor:
 
 
 @loss
-def approx_ndcg(scores: Tensor, y: Tensor, *, temperature: float = 1.0) -> Tensor:
+def approx_ndcg(
+    scores: Tensor, y: Tensor, *, temperature: float = 1.0, grades: Tensor | None = None
+) -> Tensor:
     """One minus NDCG at approximate ranks: the indicators that count better items become sigmoids.
 
     `temperature` divides the score differences; a low one is truer to NDCG, and gets stuck where scores are
@@ -208,13 +224,18 @@ def approx_ndcg(scores: Tensor, y: Tensor, *, temperature: float = 1.0) -> Tenso
     """
     # An item counts itself as half a better one, so its place, from 1, is half more than the sum.
     place = 0.5 + torch.sigmoid(-differences(scores) / temperature).sum(-1)
-    gain = _gain(y)
+    gain = _gain(y, grades)
     return _ndcg_loss((gain / torch.log2(1 + place)).sum(-1), gain)
 
 
 @loss
 def neural_ndcg(
-    scores: Tensor, y: Tensor, *, temperature: float = 1.0, sinkhorn_iterations: int = 30
+    scores: Tensor,
+    y: Tensor,
+    *,
+    temperature: float = 1.0,
+    sinkhorn_iterations: int = 30,
+    grades: Tensor | None = None,
 ) -> Tensor:
     """One minus NDCG of gains in relaxed order: NeuralSort's matrix, Sinkhorn-scaled, sorts 2^relevance − 1.
 
@@ -222,7 +243,7 @@ def neural_ndcg(
     deterministic form.
     """
     order = sinkhorn(neural_sort(scores, temperature), sinkhorn_iterations)
-    gain = _gain(y)
+    gain = _gain(y, grades)
     return _ndcg_loss((order @ gain[:, :, None]).squeeze(-1) @ discounts(y.shape[-1], y), gain)
 
 
@@ -271,13 +292,13 @@ def huber(scores: Tensor, y: Tensor, *, delta: float = 1.0) -> Tensor:
     return F.huber_loss(scores, y, reduction="none", delta=delta).mean(-1)
 
 
-def _gain(y: Tensor) -> Tensor:
-    return torch.exp2(relevance(y)) - 1
+def _gain(y: Tensor, grades: Tensor | None) -> Tensor:
+    return torch.exp2(relevance(y) if grades is None else grades) - 1
 
 
-def _gain_differences(y: Tensor) -> Tensor:
+def _gain_differences(y: Tensor, grades: Tensor | None) -> Tensor:
     """Return |gain differences| over the ideal DCG (lists, i, j) where i is the better, 0 elsewhere."""
-    gain = _gain(y)
+    gain = _gain(y, grades)
     return differences(gain).clamp_min(0) / safe(ideal_dcg(gain))[:, None, None]
 
 
@@ -311,20 +332,26 @@ def _vary(y: Tensor) -> Tensor:
 def parse_loss(text: str) -> Loss:
     """Return the loss of a name such as "lambdarank", or of a weighted sum such as "ranknet+0.1*lambdarank".
 
+    It takes scores, labels and, optionally, `grades`: see GRADED.
+
     Raises:
         UnknownNameError: An unknown loss; the closest names are given.
         InputError: A weight that is no number.
     """
-    terms: list[tuple[float, Loss]] = []
+    terms: list[tuple[float, str]] = []
     for term in text.split("+"):
         weight, star, name = term.rpartition("*")
         check_name("loss", name, LOSSES)
         try:
-            terms.append((float(weight) if star else 1.0, LOSSES[name]))
+            terms.append((float(weight) if star else 1.0, name))
         except ValueError as error:
             raise InputError(f"loss '{text}': '{weight}' is not a number") from error
 
-    def total(scores: Tensor, y: Tensor) -> Tensor:
-        return sum((w * part(scores, y) for w, part in terms), start=torch.zeros(len(scores)))
+    def total(scores: Tensor, y: Tensor, *, grades: Tensor | None = None) -> Tensor:
+        value = torch.zeros(len(scores))
+        for weight, name in terms:
+            known = {"grades": grades} if name in GRADED else {}
+            value = value + weight * LOSSES[name](scores, y, **known)
+        return value
 
     return total

@@ -53,7 +53,7 @@ def here(tmp_path: Path, real_tables: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def inside(capfd: pytest.CaptureFixture[str], *args: str) -> tuple[int, str, str]:
-    """Run the command line in this process, which saves the imports; a random order of nb201 if none is named."""
+    """Run the command line in this process, which saves the imports; by default a random order of nb201."""
     defaults = {"--bench": "nb201", "--jobs": "1"}
     if "--set" not in args:
         defaults["--predictors"] = "random_order"
@@ -164,10 +164,11 @@ def test_json_on_stdout_and_the_rest_on_stderr(out: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("form", ["table", "tsv", "markdown"])
-def test_other_formats(form: str, out: Path, tmp_path: Path) -> None:
-    code, stdout, _ = call(
-        tmp_path, "--bench", "nb201", *QUICK, "--out", str(out), "--format", form, COLUMNS="250"
-    )
+def test_other_formats(
+    form: str, out: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "250")
+    code, stdout, _ = inside(capfd, *QUICK, "--out", str(out), "--format", form)
     assert code == 0
     for name in ("random_forest", "flops", "ndcg@10", "kendall_tau", "regret@10"):
         assert name in stdout
@@ -203,18 +204,18 @@ def test_the_default_folder_is_named_after_the_benchmark(table: Path, tmp_path: 
 # Hyper-parameters and protocols.
 
 
-def test_set_and_the_short_form(tmp_path: Path, real_tables: Path) -> None:
-    code, stdout, err = call(
-        tmp_path, "--bench", "nb201", "--train-size", "20", "--repeats", "2", "--out", str(tmp_path / "set"),
+def test_set_and_the_short_form(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    code, stdout, err = inside(
+        capfd, "--train-size", "20", "--repeats", "2", "--out", "set",
         "--predictors", "gcn,gcn:loss=mse", "--set", "gcn.epochs=2", "--set", "gcn.width=8",
-        "--format", "json", "--metrics", "kendall_tau", "--jobs", "1",
+        "--format", "json", "--metrics", "kendall_tau",
     )  # fmt: skip
     assert code == 0, err
     assert [entry["predictor"] for entry in json.loads(stdout)] == [
         "gcn:epochs=2:width=8",
         "gcn:epochs=2:loss=mse:width=8",
     ]
-    rows = [json.loads(line) for line in (tmp_path / "set" / "rows.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in (here / "set" / "rows.jsonl").read_text().splitlines()]
     assert {row["params"]["loss"] for row in rows} == {"lambdarank", "mse"}
     assert {row["params"]["epochs"] for row in rows} == {2}
 
@@ -311,10 +312,10 @@ def test_nothing_found_and_no_network(tmp_path: Path) -> None:
     assert len(result[2].splitlines()) == 1
 
 
-def test_a_table_of_ones_own(table: Path, tmp_path: Path) -> None:
-    code, stdout, err = call(
-        tmp_path, "--bench", str(table), "--target", "acc", "--predictors", "random_forest,random_order",
-        "--train-size", "20", "--repeats", "3", "--format", "json", "--jobs", "1",
+def test_a_table_of_ones_own(table: Path, here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    code, stdout, err = inside(
+        capfd, "--bench", str(table), "--target", "acc", "--predictors", "random_forest,random_order",
+        "--train-size", "20", "--repeats", "3", "--format", "json",
     )  # fmt: skip
     assert code == 0, err
     assert "80 architectures" in err
@@ -342,10 +343,12 @@ def test_mistakes_with_ones_own_table(
     refused(inside(capfd, *base, *args), message)
 
 
-def test_predictors_that_cannot_run_are_left_out_unless_named(table: Path, tmp_path: Path) -> None:
-    code, stdout, err = call(
-        tmp_path, "--bench", str(table), "--train-size", "10", "--repeats", "1", "--format", "json",
-        "--metrics", "kendall_tau", "--set", "gcn.epochs=1", "--set", "mlp.epochs=1", "--jobs", "1",
+def test_predictors_that_cannot_run_are_left_out_unless_named(
+    table: Path, here: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    code, stdout, err = inside(
+        capfd, "--bench", str(table), "--train-size", "10", "--repeats", "1", "--format", "json",
+        "--metrics", "kendall_tau", "--set", "gcn.epochs=1", "--set", "mlp.epochs=1",
     )  # fmt: skip
     assert code == 0, err
     named = DEFAULT_PREDICTORS.split(",")

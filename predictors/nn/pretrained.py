@@ -108,7 +108,7 @@ class PretrainedRanker(TorchRanker):
         if self.pretrain_size and self.pretrain_size < len(graphs):
             chosen = np.random.default_rng(seed).permutation(len(graphs))[: self.pretrain_size]
             graphs, values = graphs.take(chosen), values[chosen]
-        targets = np.stack([rank_normal(column) for column in values.T], axis=1)
+        targets = np.stack([self._normalise(column) for column in values.T], axis=1)
         inputs = self._graph_inputs(graphs)
         net = self._pretrain(inputs, torch.from_numpy(targets.astype(np.float32)), seed)
         hashes = graphs.canonical_hash()
@@ -172,6 +172,10 @@ class PretrainedRanker(TorchRanker):
             for name, value in self.params().items()
             if name in (*_SHAPE, "dropout", "weight_decay") or name.startswith("pretrain_")
         }
+
+    def _normalise(self, values: np.ndarray) -> np.ndarray:
+        """Return a weak label (n,) as pretraining sees it, NaN where unknown."""
+        return rank_normal(values)
 
     def _twin(self) -> Self:
         twin = super()._twin()

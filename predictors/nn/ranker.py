@@ -84,7 +84,7 @@ class TorchRanker(Predictor):
 
     def _train(self, graphs: Sequence[Graphs], labels: np.ndarray, seeds: Sequence[int]) -> nn.Module:
         loss = parse_loss(self.loss)
-        inputs = _stack([self._inputs(g) for g in graphs])
+        inputs = stack([self._inputs(g) for g in graphs])
         y = torch.from_numpy(labels.astype(np.float32))
         rngs = generators(seeds)
         with one_thread():
@@ -143,7 +143,7 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _stack(inputs: Sequence[Inputs]) -> Inputs:
+def stack(inputs: Sequence[Inputs]) -> Inputs:
     """Stack the inputs of repeats, zero-padded to the largest."""
     stacked = {}
     for name in inputs[0]:

@@ -1,0 +1,159 @@
+"""AceNAS as published: sort-pooled graph convolutions, weak pretraining, LambdaRank."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from data.errors import InputError
+from data.graphs import Graphs
+from data.names import check_name
+from predictors.nn.graph import Head, Inputs
+from predictors.nn.layers import Generators, generators
+from predictors.nn.paper import Lists, Objective, PaperRanker, SortPooledGcn, set_lr, symmetric_inputs
+from predictors.nn.pretrained import PretrainedRanker, WeakHeads
+from predictors.nn.ranker import one_thread, random_lists
+
+
+class AcenasPaper(PaperRanker, PretrainedRanker):
+    """SortPooledGcn and a head, pretrained on weak labels and fine-tuned by LambdaRank, both all at once.
+
+    Source: AceNAS (arXiv 2108.03001) and its published code: every hyper-parameter is theirs, and the
+    architecture is encoded as it is written, so that twins score differently. The discount inside LambdaRank
+    is of the predicted rank, as in the paper; `rank_by="label"` has it as in the code.
+    """
+
+    canonical: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        *,
+        loss: str = "lambdarank",
+        rank_by: str = "score",
+        width: int = 64,
+        layers: int = 4,
+        head_width: int = 128,
+        dropout: float = 0.5,
+        batch: int = 20,
+        epochs: int = 300,
+        patience: int = 50,
+        lr: float = 5e-3,
+        weight_decay: float = 5e-4,
+        weak: str = "default",
+        pretrain_size: int = 4000,
+        pretrain_epochs: int = 300,
+        pretrain_batch: int = 20,
+        pretrain_lr: float = 1e-3,
+        start: str = "weak",
+    ) -> None:
+        """Store the hyper-parameters; see PaperRanker and PretrainedRanker.
+
+        `rank_by` is "score" or "label", see predictors.losses.lambdarank; `width` is of a node, `head_width`
+        of the embedding and of the head's hidden layer; `dropout` is the head's.
+        """
+        self.loss = loss
+        self.rank_by = rank_by
+        self.width = width
+        self.layers = layers
+        self.head_width = head_width
+        self.dropout = dropout
+        self.batch = batch
+        self.epochs = epochs
+        self.patience = patience
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.weak = weak
+        self.pretrain_size = pretrain_size
+        self.pretrain_epochs = pretrain_epochs
+        self.pretrain_batch = pretrain_batch
+        self.pretrain_lr = pretrain_lr
+        self.start = start
+
+    head_layers = 1
+
+    def _graph_inputs(self, graphs: Graphs) -> Inputs:
+        return symmetric_inputs(graphs)
+
+    def _inputs(self, graphs: Graphs) -> Inputs:
+        return self._graph_inputs(graphs)
+
+    def _encoder(self, inputs: Inputs, rngs: Generators) -> nn.Module:
+        return SortPooledGcn(inputs["ops"].shape[-1], self.width, self.layers, self.head_width, rngs)
+
+    def _scorer(self, encoder: nn.Module, inputs: Inputs, rngs: Generators) -> nn.Module:
+        return _Scorer(encoder, self._head(rngs))
+
+    def _head(self, rngs: Generators) -> Head:
+        return Head(self.head_width, self.head_width, self.dropout, rngs)
+
+    def _network(self, inputs: Inputs, rngs: Generators) -> nn.Module:
+        check_name("start", self.start, ("new", "weak"))
+        return super()._network(inputs, rngs)
+
+    def _objective(self, net: nn.Module, inputs: Inputs, y: Tensor) -> Objective:
+        check_name("rank_by", self.rank_by, ("score", "label"))
+        loss = self.loss
+        if self.rank_by == "label":
+            terms = [term.rpartition("*") for term in loss.split("+")]
+            if not any(name == "lambdarank" for *_, name in terms):
+                raise InputError(
+                    f"predictor '{self.name}': rank_by='label' is of lambdarank, not of '{loss}'"
+                )
+            loss = "+".join(
+                weight + star + (f"{name}_by_label" if name == "lambdarank" else name)
+                for weight, star, name in terms
+            )
+        return Lists(net, inputs, y, loss)
+
+    def _normalise(self, values: np.ndarray) -> np.ndarray:
+        return (values - np.nanmean(values)) / (np.nanstd(values) or 1.0)
+
+    def _pretrain(self, inputs: Inputs, targets: Tensor, seed: int) -> WeakHeads:
+        """Train on four fifths of the networks; the paper's code looks at the rest, but chooses nothing by it.
+
+        The heads learn as one, side by side where repeats are elsewhere: a step is many small operations, so
+        that a head costs next to nothing beside the others.
+        """
+        rngs = generators([seed])
+        chosen = torch.randperm(len(targets), generator=rngs[0])[: max(1, len(targets) * 4 // 5)]
+        inputs, targets = {name: x[chosen] for name, x in inputs.items()}, targets[chosen].T
+        known = targets.isfinite()
+        targets = torch.where(known, targets, 0.0)
+        labels, n = targets.shape
+        with one_thread():
+            net = self._new_weak_net(inputs, labels, rngs).train()
+            head = self._head(rngs * labels)
+            moving = [*net.encoder.parameters(), *head.parameters()]
+            optimiser = torch.optim.Adam(moving, lr=self.pretrain_lr, fused=True)
+            epoch = max(1, n // self.pretrain_batch)
+            steps = self.pretrain_epochs * epoch
+            for step, (rows,) in zip(range(steps), random_lists(n, self.pretrain_batch, rngs), strict=False):
+                if step % epoch == 0:
+                    set_lr(optimiser, self.pretrain_lr, step, steps)
+                predicted = head(net.encoder({name: x[rows][None] for name, x in inputs.items()}))
+                optimiser.zero_grad()
+                error = (predicted - targets[:, rows]) * known[:, rows]
+                error.square().mean(-1).sum().backward()
+                optimiser.step()
+            _part(head, net.heads)
+        return net
+
+
+class _Scorer(nn.Module):
+    def __init__(self, encoder: nn.Module, head: Head) -> None:
+        super().__init__()
+        self.encoder, self.head = encoder, head
+
+    def forward(self, inputs: Inputs) -> Tensor:
+        return self.head(self.encoder(inputs))
+
+
+def _part(together: nn.Module, heads: nn.ModuleList) -> None:
+    """Give each head its own of the parameters (heads, ...) that were learned together."""
+    with torch.no_grad():
+        for i, head in enumerate(heads):
+            for own, parameter in zip(head.parameters(), together.parameters(), strict=True):
+                own.copy_(parameter[i : i + 1])

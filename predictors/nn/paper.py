@@ -1,0 +1,269 @@
+"""What the published graph predictors share: their graph convolution, sort pooling and way of training."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim import Optimizer
+
+from data.graphs import Graphs
+from predictors.losses import GRADED, parse_loss, relevance
+from predictors.nn.graph import Inputs, graph_inputs
+from predictors.nn.layers import Dropout, Generators, Linear, generators, per_repeat
+from predictors.nn.ranker import TorchRanker, one_thread, random_lists, stack
+from predictors.nn.sorting import differences, discounts, ideal_dcg, safe
+
+
+def symmetric_inputs(graphs: Graphs) -> Inputs:
+    """Return tensors of n graphs: operations (n, v, ops), used nodes (n, v), flow (n, v, v) of GraphConv.
+
+    Entry (j, i) of `flow` is what the edge i → j carries: 1 / √(edges out of i · edges into j), counted with
+    a loop at each node. Source: Kipf & Welling, ICLR 2017, for directed graphs as in DGL's GraphConv.
+    """
+    inputs = graph_inputs(graphs)
+    looped = inputs.pop("edges") + torch.diag_embed(inputs["nodes"])
+    degrees = looped.sum(-1, keepdim=True) * looped.sum(-2, keepdim=True)
+    return {**inputs, "flow": (looped / degrees.clamp_min(1).sqrt()).transpose(-1, -2)}
+
+
+class Glorot(nn.Module):
+    """Linear map of the last axis without bias: (r or 1, ..., inputs) to (r, ..., outputs).
+
+    Source of the initial weights: Glorot & Bengio, AISTATS 2010.
+    """
+
+    def __init__(self, inputs: int, outputs: int, rngs: Generators) -> None:
+        """Draw weights uniformly within ±√(6 / (inputs + outputs))."""
+        super().__init__()
+        bound = math.sqrt(6 / (inputs + outputs))
+        self.weight = nn.Parameter(per_repeat((inputs, outputs), rngs, bound=bound))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x; one map a repeat."""
+        repeats = len(self.weight)
+        flat = x.reshape(len(x), -1, x.shape[-1]).expand(repeats, -1, -1)
+        return torch.bmm(flat, self.weight).view(repeats, *x.shape[1:-1], -1)
+
+
+class GraphConv(nn.Module):
+    """Graph convolution along the edges: ReLU(flow · x · weight + bias), the bias beginning at 0."""
+
+    def __init__(self, inputs: int, outputs: int, rngs: Generators) -> None:
+        """Build one layer for each generator."""
+        super().__init__()
+        self.linear = Glorot(inputs, outputs, rngs)
+        self.bias = nn.Parameter(torch.zeros(len(rngs), 1, 1, outputs))
+
+    def forward(self, flow: Tensor, x: Tensor) -> Tensor:
+        """Return (r, b, v, outputs) of flow (r or 1, b, v, v) and nodes x (r or 1, b, v, inputs)."""
+        return F.relu(flow @ self.linear(x) + self.bias)
+
+
+class GraphConvs(nn.Module):
+    """Layers of GraphConv, with dropout after each: inputs to node features (r, b, v, width)."""
+
+    def __init__(self, inputs: int, width: int, layers: int, dropout: float, rngs: Generators) -> None:
+        """Build one stack for each generator."""
+        super().__init__()
+        sizes = [inputs, *[width] * layers]
+        self.layers = nn.ModuleList(GraphConv(a, b, rngs) for a, b in zip(sizes[:-1], sizes[1:], strict=True))
+        self.dropout = Dropout(dropout, rngs)
+
+    def forward(self, inputs: Inputs) -> Tensor:
+        """Return the last layer's features of every node, in use or not."""
+        hidden = inputs["ops"]
+        for layer in self.layers:
+            hidden = self.dropout(layer(inputs["flow"], hidden))
+        return hidden
+
+
+def mean_pool(hidden: Tensor, nodes: Tensor) -> Tensor:
+    """Return the mean (r, b, f) of the features (r, b, v, f) of the nodes in use (r or 1, b, v)."""
+    return (hidden * nodes.unsqueeze(-1)).sum(-2) / nodes.sum(-1, keepdim=True)
+
+
+def sort_pool(hidden: Tensor, nodes: Tensor, top: int) -> Tensor:
+    """Return (r, b, top, f): features in ascending order, nodes by their largest feature, descending.
+
+    Args:
+        hidden: (r, b, v, f) node features.
+        nodes: (r or 1, b, v) 1 for nodes in use.
+        top: Nodes to keep; zeros stand for those that a graph does not have.
+
+    Source: Zhang et al., An End-to-End Deep Learning Architecture for Graph Classification, AAAI 2018, in
+    the form of DGL's SortPooling.
+    """
+    ascending = hidden.sort(-1).values * nodes.unsqueeze(-1)
+    largest = ascending[..., -1].masked_fill(nodes == 0, -torch.inf)
+    order = largest.argsort(dim=-1, descending=True, stable=True)[..., :top]
+    kept = ascending.gather(-2, order.unsqueeze(-1).expand(*order.shape, hidden.shape[-1]))
+    return F.pad(kept, (0, 0, 0, top - kept.shape[-2]))
+
+
+class SortPooledGcn(nn.Module):
+    """AceNAS's encoder: graph convolutions, sort pooling, a 1-d convolution over the nodes; then linear.
+
+    The first convolution has one node as its window, so that it is a linear map of the node, into width / 2
+    channels; after ReLU and max-pooling by two, the second one's window are all five places that are left,
+    so that it is linear, too; ReLU, and a linear map to the embedding.
+    Source: AceNAS (arXiv 2108.03001), section 4 and published code; Zhang et al., AAAI 2018.
+    """
+
+    top = 10
+
+    def __init__(self, inputs: int, width: int, layers: int, embedding: int, rngs: Generators) -> None:
+        """Build one encoder for each generator; `width` is of a node, `embedding` of a graph."""
+        super().__init__()
+        self.convolutions = GraphConvs(inputs, width, layers, 0.0, rngs)
+        self.by_node = Linear(width, width // 2, rngs)
+        self.together = Linear(self.top // 2 * (width // 2), width, rngs)
+        self.embed = Linear(width, embedding, rngs)
+        self.width = embedding
+
+    def forward(self, inputs: Inputs) -> Tensor:
+        """Return embeddings (r, b, embedding) of graphs (r or 1, b, ...) as `symmetric_inputs` gives them."""
+        pooled = sort_pool(self.convolutions(inputs), inputs["nodes"], self.top)
+        channels = F.relu(self.by_node(pooled)).unflatten(-2, (-1, 2)).amax(-2)
+        return self.embed(F.relu(self.together(channels.flatten(-2))))
+
+
+class Objective(Protocol):
+    """What a network learns from its training set, batch by batch.
+
+    Attributes:
+        size: Items of an epoch.
+    """
+
+    size: int
+
+    def loss(self, rows: Tensor) -> Tensor:
+        """Return the loss (r,) of a batch of items (r, b)."""
+        ...
+
+    def quality(self) -> Tensor:
+        """Return (r,) how good the epoch now over was, higher is better."""
+        ...
+
+
+class Lists:
+    """The objective of a scorer: a ranking loss of minibatches, relevance being the whole training set's.
+
+    An epoch's quality is the NDCG of its scores, as they were when its batches were trained on, or Kendall's
+    tau where the loss does not look at relevance. Source: AceNAS's published code.
+    """
+
+    def __init__(self, net: nn.Module, inputs: Inputs, y: Tensor, loss: str) -> None:
+        """Take a network, its training inputs (r, n, ...), labels (r, n), and a loss of predictors.losses."""
+        self.net, self.inputs, self.y = net, inputs, y
+        self.grades = relevance(y)
+        self.criterion = parse_loss(loss)
+        self.by_ndcg = any(term.rpartition("*")[2] in GRADED for term in loss.split("+"))
+        self.size = y.shape[1]
+        self.repeat = torch.arange(len(y))[:, None]
+        self.seen: list[tuple[Tensor, Tensor]] = []
+
+    def loss(self, rows: Tensor) -> Tensor:
+        """Return the loss (r,) of the lists of items `rows` (r, b)."""
+        scores = self.net({name: x[self.repeat, rows] for name, x in self.inputs.items()})
+        self.seen.append((rows, scores.detach()))
+        return self.criterion(scores, self.y.gather(1, rows), grades=self.grades.gather(1, rows))
+
+    def quality(self) -> Tensor:
+        """Return the NDCG or tau (r,) of the scores seen since the last call."""
+        rows, scores = (torch.cat(parts, dim=1) for parts in zip(*self.seen, strict=True))
+        self.seen.clear()
+        if self.by_ndcg:
+            return ndcg(scores, self.grades.gather(1, rows))
+        agree = differences(scores).sign() * differences(self.y.gather(1, rows)).sign()
+        return agree.mean((-1, -2))
+
+
+def ndcg(scores: Tensor, grades: Tensor) -> Tensor:
+    """Return NDCG (lists,) of scores and relevance (lists, items) with the gain 2^relevance − 1; 0 if none."""
+    gain = torch.exp2(grades) - 1
+    ordered = gain.gather(-1, scores.argsort(dim=-1, descending=True, stable=True))
+    return ordered @ discounts(gain.shape[-1], gain) / safe(ideal_dcg(gain))
+
+
+class Best:
+    """The best state of each repeat, and which of them have waited too long for a better one."""
+
+    def __init__(self, net: nn.Module, repeats: int, patience: int) -> None:
+        """Watch a network of which every parameter (r, ...) has the repeats in front."""
+        self.parameters, self.patience = list(net.parameters()), patience
+        self.state = [p.detach().clone() for p in self.parameters]
+        self.quality = torch.full((repeats,), -torch.inf)
+        self.waited = torch.zeros(repeats, dtype=torch.long)
+
+    def update(self, quality: Tensor) -> bool:
+        """Keep the state of the repeats that are better (r,) than before; return whether all have stopped.
+
+        A repeat has stopped when it was no better `patience` times in a row; it changes no more.
+        """
+        better = (quality > self.quality) & (self.waited < self.patience)
+        for kept, now in zip(self.state, self.parameters, strict=True):
+            kept[better] = now.detach()[better]
+        self.quality = torch.where(better, quality, self.quality)
+        self.waited = torch.where(better, 0, self.waited + 1)
+        return bool((self.waited >= self.patience).all())
+
+    def restore(self) -> None:
+        """Put the best state of each repeat back into the network."""
+        with torch.no_grad():
+            for kept, now in zip(self.state, self.parameters, strict=True):
+                now.copy_(kept)
+
+
+class PaperRanker(TorchRanker):
+    """A TorchRanker trained as the papers do: whole epochs, half a cosine from `lr` to 0, early stopping.
+
+    Attributes:
+        patience: Epochs without a better quality after which a repeat stops; its best state is what stays.
+            0 goes on to the end, and the last state stays.
+        decoupled: Whether weight decay is AdamW's; else it is Adam's, a term of the gradient.
+    """
+
+    patience: int
+    max_steps = 10**9
+    decoupled: ClassVar[bool] = False
+
+    @abstractmethod
+    def _objective(self, net: nn.Module, inputs: Inputs, y: Tensor) -> Objective:
+        """Return what a network learns from training inputs (r, n, ...) and labels (r, n)."""
+
+    def _train(self, graphs: Sequence[Graphs], labels: np.ndarray, seeds: Sequence[int]) -> nn.Module:
+        inputs = stack([self._inputs(g) for g in graphs])
+        rngs = generators(seeds)
+        with one_thread():
+            net = self._network(inputs, rngs).train()
+            objective = self._objective(net, inputs, torch.from_numpy(labels.astype(np.float32)))
+            steps = self._steps(objective.size)
+            epoch = max(1, objective.size // self.batch)
+            adam = torch.optim.AdamW if self.decoupled else torch.optim.Adam
+            optimiser = adam(net.parameters(), lr=self.lr, weight_decay=self.weight_decay, fused=True)
+            best = Best(net, len(seeds), self.patience)
+            batches = random_lists(objective.size, self.batch, rngs)
+            for step in range(steps):
+                if step % epoch == 0:
+                    set_lr(optimiser, self.lr, step, steps)
+                optimiser.zero_grad()
+                objective.loss(next(batches)).sum().backward()
+                optimiser.step()
+                if self.patience and (step + 1) % epoch == 0 and best.update(objective.quality()):
+                    break
+            if self.patience:
+                best.restore()
+        return net
+
+
+def set_lr(optimiser: Optimizer, peak: float, step: int, steps: int) -> None:
+    """Set the learning rate of all parameters to where half a cosine from `peak` to 0 is at `step`."""
+    for group in optimiser.param_groups:
+        group["lr"] = peak * 0.5 * (1 + math.cos(math.pi * step / steps))
