@@ -149,7 +149,9 @@ class Benchmark:
             MissingTableError: The benchmark has this weak label, but in a table that was not found.
             UnknownNameError: There is no such weak label.
         """
-        if name not in self.weak_names and any(c.name == name for c in self.describe(self.table)):
+        if name not in self.weak_names and any(
+            c.name == name and c.kind == "weak" for c in self.describe(self.table)
+        ):
             raise MissingTableError(
                 f"weak label '{name}' of {self.info.key} is in a table that was not found; "
                 "`python -m data.fetch --list` shows the tables and where each was looked for"

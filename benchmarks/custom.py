@@ -60,6 +60,9 @@ class Custom(Benchmark):
         table = Table.read(path) if path.suffix == ".parquet" else Table(_read_text(path))
         if len(table) == 0:
             raise TableError(f"{path} has no rows")
+        twice = sorted({name for name in table.names if table.names.count(name) > 1})
+        if twice:
+            raise TableError(f"{path} has more than one column named {', '.join(twice)}")
         return cls(table, path)
 
     def describe(self, table: Table) -> Iterable[Column]:

@@ -35,6 +35,9 @@ def run_cli(app: typer.Typer, args: Sequence[str] | None = None, *, prog: str | 
         # The reader has gone (`| head`): nothing is wrong, and nothing may be written on exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except OSError as error:  # a full disk, a folder that cannot be written
+        where = f"{error.filename}: " if error.filename else ""
+        code = fail(f"{where}{error.strerror or error}")
     except UsageError as error:
         code = fail(f"{error.format_message()} (--help shows what there is)")  # pyright: ignore[reportAttributeAccessIssue]
     if code == 130:

@@ -80,7 +80,9 @@ def _group_weights(graphs: Graphs) -> np.ndarray:
     names = [name for name in space.ops if name not in skipped]
     stems: dict[str, list[str]] = {}
     for name in names:
-        stems.setdefault(name.rpartition("_")[0], []).append(name)
+        stem = name.rpartition("_")[0]
+        if stem:
+            stems.setdefault(stem, []).append(name)
     groups = [[name] for name in names]
     groups += [members for members in stems.values() if 1 < len(members) < len(names)]
     groups.append(names)

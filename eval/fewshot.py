@@ -46,7 +46,7 @@ def labels_needed(curve: Curve, quality: float) -> float:
 
 
 def sheets_of(summaries: Sequence[Summary], subject: str, reference: str) -> list[Sheet]:
-    """Return one table a metric: both curves, and the labels the reference needs for the subject's quality."""
+    """Return one table a metric: both curves, and the labels the reference needs to keep up."""
     sheets = []
     for (dataset, protocol, metric), by_predictor in curves_of(summaries).items():
         rows = []

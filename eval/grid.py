@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from joblib import Parallel, delayed
+from joblib.externals.loky import get_reusable_executor
 
 from benchmarks.base import Benchmark
 from data.errors import InputError
@@ -47,6 +48,9 @@ def tasks_of(request: Request, bench: Benchmark) -> list[Task]:
     encoder_hash = file_hash(request.encoder) if request.encoder else ""
     for dataset in request.datasets or [bench.info.dataset]:
         target = request.target or bench.info.target
+        if not target:
+            labels = ", ".join(bench.labels(dataset))
+            raise InputError(f"{bench.info.key} has several labels ({labels}): name one with --target")
         bench.label_column(dataset, target)
         for name in request.protocols:
             protocol = get_protocol(name)
@@ -122,6 +126,9 @@ def metrics_of(asked: Sequence[str] | None, tasks: Sequence[Task], bench: Benchm
     """
     n = min(len(split_of(task, bench, 0).test) for task in tasks)
     names = list(asked or DEFAULT_METRICS)
+    for name in asked or ():
+        if METRICS[name].parameter and METRICS[name].argument is None:
+            METRICS[name].depth(n)  # a family without its k: says so
     too_deep = [name for name in names if METRICS[name].min_items > n]
     if asked and too_deep:
         raise InputError(f"{', '.join(too_deep)}: only {n} architectures are tested")
@@ -154,10 +161,13 @@ def run_grid(
     work = (delayed(_run)(cell, metrics, store.folder) for cell in missing)
     processes = max(1, min(jobs, len(missing)))
     parallel: Any = Parallel(n_jobs=processes, return_as="generator_unordered")
-    for cell, of_cell in parallel(work):
-        rows[cell] = of_cell
-        store.append_rows(of_cell)
-        done(cell)
+    try:
+        for cell, of_cell in parallel(work):
+            rows[cell] = of_cell
+            store.append_rows(of_cell)
+            done(cell)
+    finally:
+        get_reusable_executor().shutdown(wait=True)
     ordered = [row for cell in cells for row in rows[cell] or []]
     store.write_rows(ordered)
     store.write_scores(cells)

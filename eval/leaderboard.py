@@ -61,7 +61,7 @@ def execute(options: Options, module: str = "eval.run") -> Finished:
     weak, weak_table = weak_option(options.weak, bench)
     networks = len(set(bench.classes.tolist()))
     say(f"{bench.info.title}: {len(bench):,} architectures, {networks:,} effective networks")
-    tasks = tasks_of(_request(options, str(weak_table or "")), bench)
+    tasks = tasks_of(request_of(options, str(weak_table or "")), bench)
     if not options.chosen:
         specs, left_out = applicable(specs, bench)
         for line in left_out:
@@ -77,12 +77,13 @@ def execute(options: Options, module: str = "eval.run") -> Finished:
     for note in notes:
         say(note)
     folder = options.out or Path("runs") / Path(options.bench).stem
+    folder.mkdir(parents=True, exist_ok=True)
     store, cells = Store(folder), grid(tasks, specs, options.repeats)
     with _progress(len(cells)) as done:
         rows = run_grid(cells, metrics, store, jobs=options.jobs or cpu_count(), done=done)
     if options.save_encoder:
         save_encoder(cells, options.save_encoder)
-    settings = _settings(options, bench, module)
+    settings = settings_of(options, bench, module)
     with atomic_path(folder / "settings.json") as part:
         part.write_text(json.dumps(settings, indent=2), "utf-8")
     notes += [bench.info.notes, f"Cite: {bench.info.citation}. Licence: {bench.info.licence}."]
@@ -116,7 +117,8 @@ def say(line: str) -> None:
     Console(stderr=True, highlight=False).print(line, markup=False, soft_wrap=True)
 
 
-def _request(options: Options, weak_table: str) -> Request:
+def request_of(options: Options, weak_table: str) -> Request:
+    """Return what is asked for; `weak_table` is the path of a table of weak labels, or ""."""
     return Request(
         bench=options.bench,
         datasets=options.datasets,
@@ -144,7 +146,8 @@ def _progress(total: int) -> Iterator[Callable[[Cell], object]]:
         yield done
 
 
-def _settings(options: Options, bench: Benchmark, module: str) -> dict[str, Any]:
+def settings_of(options: Options, bench: Benchmark, module: str) -> dict[str, Any]:
+    """Return what reproduces a run of the command line `module`."""
     given = {name: str(v) if isinstance(v, Path) else v for name, v in asdict(options).items()}
     return {
         "command": ["python", "-m", module, *sys.argv[1:]],

@@ -1,305 +1,146 @@
-"""Rows of searches to summaries, and to the table in the terminal, JSON, TSV and Markdown."""
+"""What people read of searches: tables, and curves of regret against the labels seen."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import math
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from eval.board import number, seconds
-from eval.report import ASCII, UNICODE, Entry, Marks, _Column, _markdown, _plain, _tables, _text
+from eval.board import LEVEL, number, seconds
+from eval.grids import Sheet
+from eval.report import UNICODE
+from eval.search_summary import TASK_KEYS, Runs, SearchSummary, runs_of, searchers
 from eval.search_units import Row
-from eval.stats import best_and_ties, mean_interval
+from eval.stats import mean_interval
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from plotly.graph_objects import Figure
 
-TASK_KEYS = ("bench", "dataset", "target", "label")
-_SLACK = 1e-9  # regrets are differences: what their rounding is worth
-
-
-@dataclass(frozen=True)
-class SearchSummary:
-    """One search on one task by one measure, over all repeats.
-
-    Attributes:
-        bench, dataset, target, label, strategy, predictor: What was searched, by what, with which labels.
-        searcher: Predictor and strategy as one name; the strategy is left out where all share it.
-        metric: The target of the network that was picked; "regret", what it lacks of the table's best;
-            "regret@q", the same after q queries; "queries to t", the first query with regret at most t;
-            "cost"; "seconds".
-        unit: Unit of the values.
-        direction: 1 if larger is better, -1 if smaller is, 0 if it is no merit.
-        mean, ci_low, ci_high: Mean over repeats with its 95 % interval (Student's t); no interval from one.
-        repeats: Number of repeats.
-        reached: Share of the repeats that came to the regret t; None for other measures. A repeat that did
-            not counts as all labels seen, so the mean is then a lower bound.
-        budget: Queries of the search.
-        labels_seen: Queries and final top together.
-        best: Whether this is the best mean of its task and measure.
-        tied: Whether it is not significantly worse than the best (paired sign-flip test, Holm, 5 %).
-    """
-
-    bench: str
-    dataset: str
-    target: str
-    label: str
-    strategy: str
-    predictor: str
-    searcher: str
-    metric: str
-    unit: str
-    direction: int
-    mean: float
-    ci_low: float | None
-    ci_high: float | None
-    repeats: int
-    reached: float | None
-    budget: int
-    labels_seen: int
-    best: bool
-    tied: bool
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#b4568f", "#a67c00", "#3f9bd1", "#882255", "#44449c")
 
 
-FIELDS = tuple(field.name for field in fields(SearchSummary))
+def legend(summaries: Sequence[SearchSummary]) -> str:
+    """Return what the signs of the tables mean."""
+    repeats = summaries[0].repeats
+    others = len({s.searcher for s in summaries}) - 1
+    parts = [f"{UNICODE.best} best"]
+    if others * 2.0 ** (1 - repeats) <= LEVEL:
+        parts.append(
+            f"{UNICODE.tied} not significantly worse (paired sign-flip test, Holm, {100 * LEVEL:.0f} %)"
+        )
+    else:
+        parts.append(f"{UNICODE.tied} {repeats} repeats cannot separate these from the best")
+    if repeats > 1:
+        parts.append(f"{UNICODE.within} 95 % interval of the mean over {repeats} repeats")
+    parts.append("regret: the table's best minus the picked network")
+    if any(s.reached is not None for s in summaries):
+        parts.append("queries to t: the first after which the regret is at most t")
+    if any(s.reached is not None and s.reached < 1 for s in summaries):
+        parts.append("> a repeat that never comes so far counts as all labels seen")
+    return f" {UNICODE.dot} ".join(parts)
 
 
-@dataclass(frozen=True)
-class Runs:
-    """The repeats of one search on one task.
+def sheets_of(summaries: Sequence[SearchSummary]) -> list[Sheet]:
+    """Return one table for each task, best mean regret first.
 
-    Attributes:
-        first: Its first row, for what all share.
-        rows: The last row of each repeat.
-        regret: (repeats, queries) what the network picked so far lacks of the table's best.
-        ends: Queries after each round; the last round is the final top, if there is one.
-    """
-
-    first: Row
-    rows: list[Row]
-    regret: np.ndarray
-    ends: list[int]
-
-
-def runs_of(rows: Iterable[Row]) -> dict[tuple[Any, ...], list[Runs]]:
-    """Group rows by task, and within a task by search, in the order in which they appear."""
-    found: dict[tuple[Any, ...], dict[tuple[str, str], dict[int, list[Row]]]] = {}
-    for row in rows:
-        task = tuple(row[key] for key in TASK_KEYS)
-        by_repeat = found.setdefault(task, {}).setdefault((row["predictor"], row["strategy"]), {})
-        by_repeat.setdefault(row["repeat"], []).append(row)
-    return {task: [_runs(list(of.values())) for of in searches.values()] for task, searches in found.items()}
-
-
-def _runs(repeats: list[list[Row]]) -> Runs:
-    last_of_round = {row["round"]: row["query"] for row in repeats[0]}
-    return Runs(
-        repeats[0][0],
-        [rows[-1] for rows in repeats],
-        np.array([[row["regret"] for row in rows] for rows in repeats]),
-        list(last_of_round.values()),
-    )
-
-
-def searchers(runs: Sequence[Runs]) -> list[str]:
-    """Return a name for each search: its predictor, and its strategy unless all share it."""
-    one = len({each.first["strategy"] for each in runs}) == 1
-    return [
-        each.first["predictor"] if one else f"{each.first['predictor']} · {each.first['strategy']}"
-        for each in runs
-    ]
-
-
-@dataclass(frozen=True)
-class _Measure:
-    name: str
-    unit: str
-    direction: int
-    values: np.ndarray
-    reached: np.ndarray | None = None
-
-
-def _measures(runs: Runs, thresholds: Sequence[float], unit: str, cost_unit: str) -> list[_Measure]:
-    """Return (repeats,) values of each measure of a search."""
-
-    def last(name: str) -> np.ndarray:
-        return np.array([row[name] for row in runs.rows])
-
-    measures = [
-        _Measure(runs.first["target"], unit, 1, last("best_by_label_target")),
-        _Measure("regret", unit, -1, last("regret")),
-        *(_Measure(f"regret@{end}", unit, -1, runs.regret[:, end - 1]) for end in runs.ends),
-    ]
-    for threshold in thresholds:
-        good: np.ndarray = runs.regret <= threshold + _SLACK
-        reached = np.any(good, axis=1)
-        first = np.where(reached, good.argmax(1) + 1, good.shape[1])
-        measures.append(_Measure(f"queries to {threshold:g}", "queries", -1, first, reached))
-    measures.append(_Measure("cost", cost_unit, 0, last("cost")))
-    measures.append(_Measure("seconds", "s", 0, last("seconds")))
-    return measures
-
-
-def summarise(
-    rows: Sequence[Row], thresholds: Sequence[float], units: dict[str, str], cost_unit: str
-) -> list[SearchSummary]:
-    """Summarise searches, in the order in which tasks and searches appear.
-
-    Args:
-        rows: All rows of a comparison.
-        thresholds: Regrets to count the queries to, in the unit of the target.
-        units: Unit of the target on each data set.
-        cost_unit: Unit of the costs.
-    """
-    summaries = []
-    for runs in runs_of(rows).values():
-        unit = units[runs[0].first["dataset"]]
-        measured = [_measures(each, thresholds, unit, cost_unit) for each in runs]
-        names = searchers(runs)
-        for column in zip(*measured, strict=True):
-            best, tied = 0, np.zeros(len(runs), bool)
-            if column[0].direction:
-                best, tied = best_and_ties([m.values for m in column], column[0].direction)
-            summaries += [
-                _summary(each, name, m, best=bool(m.direction) and i == best, tied=bool(tied[i]))
-                for i, (each, name, m) in enumerate(zip(runs, names, column, strict=True))
-            ]
-    return summaries
-
-
-def _summary(runs: Runs, searcher: str, measure: _Measure, *, best: bool, tied: bool) -> SearchSummary:
-    interval = mean_interval(measure.values)
-    low, high = (None if math.isnan(end) else end for end in (interval.low, interval.high))
-    first = runs.first
-    return SearchSummary(
-        **{key: first[key] for key in TASK_KEYS},
-        strategy=first["strategy"],
-        predictor=first["predictor"],
-        searcher=searcher,
-        metric=measure.name,
-        unit=measure.unit,
-        direction=measure.direction,
-        mean=interval.mean,
-        ci_low=low,
-        ci_high=high,
-        repeats=interval.n,
-        reached=None if measure.reached is None else float(measure.reached.mean()),
-        budget=first["budget"],
-        labels_seen=runs.rows[0]["labels_seen"],
-        best=best,
-        tied=tied,
-    )
-
-
-def tasks_of(summaries: Sequence[SearchSummary]) -> list[list[SearchSummary]]:
-    """Group summaries by task, each in the order of regret, best first."""
-    found: dict[tuple[Any, ...], list[SearchSummary]] = {}
-    for s in summaries:
-        found.setdefault(tuple(getattr(s, key) for key in TASK_KEYS), []).append(s)
-    ordered = []
-    for group in found.values():
-        regret = {s.searcher: s.mean for s in group if s.metric == "regret"}
-        ordered.append(sorted(group, key=lambda s: regret[s.searcher]))
-    return ordered
-
-
-def columns_of(group: Sequence[SearchSummary]) -> dict[str, list[SearchSummary]]:
-    """Return the summaries of one task by measure, those that a table shows.
-
-    Of the regrets after a round only the one before the final top, the others are in the curve; the cost
+    Of the regrets after a round it shows the one before the final top, as the curve has the others; the cost
     where the searches differ in it.
     """
-    columns: dict[str, list[SearchSummary]] = {}
-    for s in group:
-        columns.setdefault(s.metric, []).append(s)
-    before_top = f"regret@{group[0].budget}" if group[0].budget < group[0].labels_seen else ""
+    tasks: dict[tuple[Any, ...], dict[str, list[SearchSummary]]] = {}
+    for s in summaries:
+        of_task = tasks.setdefault(tuple(getattr(s, key) for key in TASK_KEYS), {})
+        of_task.setdefault(s.metric, []).append(s)
+    return [_sheet(columns) for columns in tasks.values()]
+
+
+def _sheet(columns: dict[str, list[SearchSummary]]) -> Sheet:
+    first = columns["regret"][0]
+    before_top = f"regret@{first.budget}" if first.budget < first.labels_seen else ""
     hidden = {name for name in columns if name.startswith("regret@") and name != before_top}
     if len({s.mean for s in columns["cost"]}) == 1:
         hidden.add("cost")
-    return {name: column for name, column in columns.items() if name not in hidden}
-
-
-def title(s: SearchSummary) -> str:
-    """Return what a table is about, in a few words."""
-    return (
-        f"{s.bench} · {s.dataset}: {s.target} of the network picked by {s.label}, {s.labels_seen} labels seen"
+    shown = [column for name, column in columns.items() if name not in hidden]
+    order = sorted(range(len(columns["regret"])), key=lambda i: columns["regret"][i].mean)
+    title = (
+        f"{first.bench} {first.dataset}: {first.target} of the network picked by {first.label}, "
+        f"{first.labels_seen} labels seen, {first.repeats} repeats"
     )
+    rows = [[columns["regret"][i].searcher, *(_entry(column[i]) for column in shown)] for i in order]
+    return Sheet(title, ["search", *(_header(column[0]) for column in shown)], rows)
 
 
-def header(s: SearchSummary, marks: Marks = UNICODE) -> str:
-    """Return the header of a measure's column."""
-    return f"{s.metric} {marks.up if s.direction > 0 else marks.down if s.direction < 0 else ''}".strip()
+def _header(s: SearchSummary) -> str:
+    return f"{s.metric} {({1: UNICODE.up, -1: UNICODE.down}).get(s.direction, '')}".strip()
 
 
-def entry(s: SearchSummary, marks: Marks = UNICODE) -> Entry:
-    """Return `mean ±half-width` of a summary; a mean that is a lower bound begins with >."""
+def _entry(s: SearchSummary) -> str:
+    """Return `mean ±half-width` and its sign; a mean that is a lower bound begins with >."""
     if s.metric == "seconds":
-        return Entry(seconds(s.mean))
-    decimals = 1 if s.unit == "queries" or s.metric == "cost" else 3
-    half = "" if s.ci_high is None else f" {marks.within}{number(s.ci_high - s.mean, decimals)}"
+        return seconds(s.mean)
+    decimals = 1 if s.metric == "cost" or s.reached is not None else 3
+    half = "" if s.ci_high is None else f" {UNICODE.within}{number(s.ci_high - s.mean, decimals)}"
     bound = ">" if s.reached is not None and s.reached < 1 else ""
-    return Entry(f"{bound}{number(s.mean, decimals)}{half}", "best" if s.best else "tied" if s.tied else "")
+    sign = UNICODE.best if s.best else UNICODE.tied if s.tied else ""
+    return f"{bound}{number(s.mean, decimals)}{half} {sign}".strip()
 
 
-def legend(group: Sequence[SearchSummary], marks: Marks = UNICODE) -> str:
-    """Return what the signs of a table mean."""
-    parts = [
-        f"{marks.best} best",
-        f"{marks.tied} not significantly worse (paired sign-flip test, Holm, 5 %)",
-        f"{marks.within} 95 % interval over {group[0].repeats} repeats",
-        "regret: the table's best minus the picked network",
-        "queries to t: the first with a regret of at most t",
-    ]
-    if any(s.reached is not None and s.reached < 1 for s in group):
-        parts.append("> some repeats never come so far")
-    return f" {marks.dot} ".join(parts)
+def picks_of(rows: Sequence[Row], archs: Sequence[str] | None) -> list[Sheet]:
+    """Return one table for each task: the networks that each search picked, the most frequent first.
+
+    Args:
+        rows: All rows of a comparison.
+        archs: String of each architecture of the table, if it has one.
+    """
+    sheets = []
+    for runs in runs_of(rows).values():
+        first = runs[0].first
+        lines = []
+        for each, searcher in zip(runs, searchers(runs), strict=True):
+            picked = {row["best_row"]: row for row in each.rows}
+            for at, times in Counter(row["best_row"] for row in each.rows).most_common():
+                values = (picked[at][name] for name in ("best_label_value", "best_by_label_target", "regret"))
+                arch = [str(archs[at])] if archs else []
+                lines.append([searcher, str(times), *(number(v, 3) for v in values), str(at), *arch])
+        header = ["search", "repeats", first["label"], first["target"], "regret", "row"]
+        title = f"Networks picked: {first['bench']} {first['dataset']}"
+        sheets.append(Sheet(title, [*header, *(["architecture"] if archs else [])], lines))
+    return sheets
 
 
-def to_json(summaries: Sequence[SearchSummary]) -> str:
-    """Return a list of objects with the fields of SearchSummary; None is null."""
-    return json.dumps([asdict(s) for s in summaries], indent=2, allow_nan=False, ensure_ascii=False)
+def figures_of(rows: Sequence[Row]) -> list[tuple[str, Figure]]:
+    """Return one plot for each task: mean regret after each query with its interval."""
+    return [_figure(runs) for runs in runs_of(rows).values()]
 
 
-def to_tsv(summaries: Sequence[SearchSummary]) -> str:
-    """Return tab-separated columns, one for each field of SearchSummary, under a header; None is empty."""
-    text = io.StringIO()
-    writer = csv.writer(text, dialect="excel-tab", lineterminator="\n")
-    writer.writerow(FIELDS)
-    writer.writerows([_plain(getattr(s, name)) for name in FIELDS] for s in summaries)
-    return text.getvalue()
+def _figure(runs: Sequence[Runs]) -> tuple[str, Figure]:
+    from plotly.graph_objects import Figure
 
-
-def _table(group: Sequence[SearchSummary], marks: Marks) -> tuple[list[str], list[_Column]]:
-    columns = columns_of(group)
-    names = [s.searcher for s in columns["regret"]]
-    return names, [
-        _Column(header(column[0], marks), [entry(s, marks) for s in column], ())
-        for column in columns.values()
-    ]
-
-
-def to_markdown(summaries: Sequence[SearchSummary]) -> str:
-    """Return one Markdown table for each task, with the same columns as the terminal's."""
-    blocks = []
-    for group in tasks_of(summaries):
-        names, columns = _table(group, UNICODE)
-        blocks += [f"**{title(group[0])}**", _markdown(names, columns, (), "search"), legend(group)]
-    return "\n\n".join(blocks) + "\n"
-
-
-def render_table(summaries: Sequence[SearchSummary], console: Console) -> None:
-    """Print one table for each task; a narrow console gets the measures in several below each other."""
-    marks = ASCII if console.options.ascii_only else UNICODE
-    for group in tasks_of(summaries):
-        names, columns = _table(group, marks)
-        console.print(_text(title(group[0]), "bold"))
-        for table in _tables(names, columns, console, marks):
-            console.print(table)
-        console.print(_text(legend(group, marks), "dim"))
-        console.print()
+    figure, first = Figure(), runs[0].first
+    for i, (each, name) in enumerate(zip(runs, searchers(runs), strict=True)):
+        intervals = [mean_interval(of_query) for of_query in each.regret.T]
+        queries = list(range(1, len(intervals) + 1))
+        colour, mean = _COLOURS[i % len(_COLOURS)], [interval.mean for interval in intervals]
+        if len(each.rows) > 1:
+            edge = {"x": queries, "mode": "lines", "line_width": 0, "legendgroup": name}
+            edge |= {"hoverinfo": "skip", "showlegend": False}
+            band = {"fill": "tonexty", "fillcolor": f"rgba{(*bytes.fromhex(colour[1:]), 0.15)}"}
+            figure.add_scatter(y=[max(interval.low, 0.0) for interval in intervals], **edge)
+            figure.add_scatter(y=[interval.high for interval in intervals], **edge, **band)
+        line = {"color": colour, "dash": "solid" if i < len(_COLOURS) else "dash"}
+        figure.add_scatter(x=queries, y=mean, mode="lines", line=line, name=name, legendgroup=name)
+    for end in runs[0].ends[:-1]:
+        figure.add_vline(x=end + 0.5, line_dash="dot", line_width=1, line_color="#999999")
+    # The first few networks are poor whatever the search: the axis begins where half a batch is seen.
+    top = max(float(each.regret[:, (runs[0].ends[0] - 1) // 2].mean()) for each in runs)
+    figure.update_layout(
+        height=480,
+        margin_t=20,
+        template="plotly_white",
+        xaxis_title=f"{first['label']} labels seen",
+        yaxis={"title": f"regret of {first['target']}", "range": [0, 1.2 * top or 1.0]},
+    )
+    caption = (
+        f"{first['bench']} {first['dataset']}: regret of the network picked so far by {first['label']} "
+        "(lower is better; dotted lines end a round)"
+    )
+    return caption, figure

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from joblib import cpu_count
-from rich.console import Console
 
 import benchmarks
 from benchmarks.base import Benchmark
 from data.errors import InputError
 from data.files import atomic_path
 from data.names import check_name
-from eval import search_report as report
 from eval.cells import Spec, Task, grid
 from eval.grid import applicable, tasks_of
-from eval.leaderboard import _request, _settings, say
+from eval.grids import show
+from eval.leaderboard import request_of, say, settings_of
 from eval.options import Options
+from eval.page import write_page
 from eval.search_loop import Plan, Pool, Unit, batch_sizes, check_size
+from eval.search_report import figures_of, legend, picks_of, sheets_of
+from eval.search_summary import summarise
 from eval.search_units import Row, run_units
 from eval.specs import parse
 from eval.strategies import names
@@ -73,19 +74,45 @@ def run(options: SearchOptions, format_: str) -> None:
         say(f"{next(finished)}/{len(units)}: {what}, repeats {cell.repeats[0]}-{cell.repeats[-1]}: {took}")
 
     rows = run_units(units, folder, jobs=options.jobs or cpu_count(), done=done)
-    cost_unit = "s" if units[0].plan.cost else "trainings"
-    thresholds = _thresholds(options, bench, tasks)
+    _report(options, format_, folder, bench, tasks, rows, "s" if units[0].plan.cost else "trainings", notes)
+
+
+def _report(
+    options: SearchOptions,
+    format_: str,
+    folder: Path,
+    bench: Benchmark,
+    tasks: Sequence[Task],
+    rows: Sequence[Row],
+    cost_unit: str,
+    notes: Sequence[str],
+) -> None:
+    """Summarise the rows; write settings.json and search.html; print."""
     target_units = {task.dataset: bench.label_column(task.dataset, task.target).unit for task in tasks}
-    summaries = report.summarise(rows, thresholds, target_units, cost_unit)
-    _write(folder, options, bench, summaries, rows, notes)
-    _print(format_, summaries)
+    summaries = summarise(rows, _thresholds(options, target_units), target_units, cost_unit)
+    settings = settings_of(options, bench, "eval.search")
+    with atomic_path(folder / "settings.json") as part:
+        part.write_text(json.dumps(settings, indent=2), "utf-8")
+    sheets, signs = sheets_of(summaries), legend(summaries)
+    archs = bench.table.column("arch").to_pylist() if "arch" in bench.table.names else None
+    cite = f"Cite: {bench.info.citation}. Licence: {bench.info.licence}."
+    write_page(
+        folder / "search.html",
+        title=f"{bench.info.title}: search under a budget of {options.budget} labels",
+        notes=[note for note in (*notes, bench.info.notes, cite, signs) if note],
+        figures=figures_of(rows),
+        sheets=[*sheets, *picks_of(rows, archs)],
+        settings=settings,
+    )
+    show(format_, sheets, [asdict(s) for s in summaries])
+    say(signs)
     say(f"search_rows.jsonl and search.html are in {folder}")
 
 
 def _tasks(options: SearchOptions, bench: Benchmark, weak_table: str) -> list[Task]:
     """Return a task for each data set, with the budget as its training size."""
     # Nothing is split here: one row of any protocol resolves data sets, label and target.
-    request = replace(_request(options, weak_table), protocols=["uniform"], train_sizes=[1])
+    request = replace(request_of(options, weak_table), protocols=["uniform"], train_sizes=[1])
     found = tasks_of(request, bench)
     return [replace(task, protocol="search", train_size=options.budget) for task in found]
 
@@ -120,11 +147,12 @@ def _cost(asked: str | None, bench: Benchmark) -> str:
     return name
 
 
-def _thresholds(options: SearchOptions, bench: Benchmark, tasks: Sequence[Task]) -> Sequence[float]:
+def _thresholds(options: SearchOptions, units: dict[str, str]) -> Sequence[float]:
+    """Return the regrets to count the queries to; no default where the targets differ in unit."""
     if options.regrets is not None:
         return options.regrets
-    units = {bench.label_column(task.dataset, task.target).unit for task in tasks}
-    return _THRESHOLDS.get(units.pop(), ()) if len(units) == 1 else ()
+    different = set(units.values())
+    return _THRESHOLDS.get(different.pop(), ()) if len(different) == 1 else ()
 
 
 def _describe(task: Task, options: SearchOptions, bench: Benchmark, sizes: Sequence[int]) -> str:
@@ -151,36 +179,3 @@ def _describe(task: Task, options: SearchOptions, bench: Benchmark, sizes: Seque
             else ""
         )
     return line
-
-
-def _write(
-    folder: Path,
-    options: SearchOptions,
-    bench: Benchmark,
-    summaries: Sequence[report.SearchSummary],
-    rows: Sequence[Row],
-    notes: Sequence[str],
-) -> None:
-    """Write settings.json and search.html."""
-    from eval.search_html import write_page
-
-    settings = _settings(options, bench, "eval.search")
-    with atomic_path(folder / "settings.json") as part:
-        part.write_text(json.dumps(settings, indent=2), "utf-8")
-    write_page(
-        folder / "search.html",
-        title=f"{bench.info.title}: search under a budget of {options.budget} labels",
-        summaries=summaries,
-        rows=rows,
-        archs=bench.table.column("arch").to_pylist() if "arch" in bench.table.names else None,
-        notes=[*notes, bench.info.notes, f"Cite: {bench.info.citation}. Licence: {bench.info.licence}."],
-        settings=settings,
-    )
-
-
-def _print(format_: str, summaries: Sequence[report.SearchSummary]) -> None:
-    if format_ == "table":
-        report.render_table(summaries, Console())
-    else:
-        write = {"json": report.to_json, "tsv": report.to_tsv, "markdown": report.to_markdown}[format_]
-        sys.stdout.write(write(summaries).rstrip("\n") + "\n")

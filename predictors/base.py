@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 
-from data.errors import InputError
+from data.errors import AcerankError, InputError
 from data.graphs import Graphs
 from data.names import check_name
+from data.space import SearchSpace
 
 
 class Repeats(Protocol):
@@ -40,10 +42,12 @@ class Predictor(ABC):
             for published methods that tell twins apart.
         pretrains: Whether `pretrain` learns from weak labels. Such a predictor has a hyper-parameter
             `weak`: names of weak labels joined by "+", "default" for the benchmark's own, or "none".
+        quick: Hyper-parameters with which a costly predictor is quick, for trying things out.
     """
 
     canonical: ClassVar[bool] = True
     pretrains: ClassVar[bool] = False
+    quick: ClassVar[Mapping[str, Any]] = {}
 
     def lacks(self, weak: Collection[str]) -> tuple[str, ...]:
         """Return the weak labels that this predictor cannot work without and that are not among `weak`."""
@@ -85,7 +89,8 @@ class Predictor(ABC):
         """
         labels = self._check_labels(graphs, y)
         self._check_weak(graphs)
-        self._fit(graphs.effective() if self.canonical else graphs, standardise(labels), seed)
+        with self._naming_errors():
+            self._fit(graphs.effective() if self.canonical else graphs, standardise(labels), seed)
         self.space_ = graphs.space
         return self
 
@@ -98,10 +103,7 @@ class Predictor(ABC):
         """
         if not hasattr(self, "space_"):
             raise InputError(f"predictor '{self.name}' must be fitted before it can predict")
-        if graphs.space != self.space_:
-            raise InputError(
-                f"predictor '{self.name}' was fitted on space '{self.space_.name}', not '{graphs.space.name}'"
-            )
+        self._check_space(graphs, self.space_)
         self._check_weak(graphs)
         return predict_canonical(self, self._predict, graphs)
 
@@ -170,6 +172,23 @@ class Predictor(ABC):
                 f"the first at position {bad[0]}"
             )
         return labels
+
+    @contextmanager
+    def _naming_errors(self) -> Iterator[None]:
+        """Turn what a library says of impossible hyper-parameters into an error that names the predictor."""
+        try:
+            yield
+        except AcerankError:
+            raise
+        except (ValueError, ArithmeticError) as error:
+            changed = {k: v for k, v in self.params().items() if v != self.defaults()[k]}
+            raise InputError(f"predictor '{self.name}' cannot be fitted with {changed}: {error}") from error
+
+    def _check_space(self, graphs: Graphs, fitted: SearchSpace) -> None:
+        if graphs.space != fitted:
+            raise InputError(
+                f"predictor '{self.name}' was fitted on space '{fitted.name}', not '{graphs.space.name}'"
+            )
 
     def _check_weak(self, graphs: Graphs) -> None:
         for column in self.lacks(graphs.weak):

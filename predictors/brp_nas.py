@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +37,8 @@ class BrpNas(PaperRanker, PretrainedRanker):
 
     decoupled: ClassVar[bool] = True
     head_width, head_layers, start = 0, 0, "new"
+
+    quick: ClassVar[Mapping[str, Any]] = {"width": 16, "epochs": 5}
 
     def __init__(
         self,

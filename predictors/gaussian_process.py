@@ -12,6 +12,7 @@ from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 from sklearn.preprocessing import StandardScaler
 
 from data.encode import path_statistics
+from data.errors import InputError
 from data.graphs import Graphs
 from predictors.base import Predictor
 
@@ -36,6 +37,8 @@ class GaussianProcess(Predictor):
         kernel += WhiteKernel(self.noise, (1e-4, 1e1))
         labels = norm.ppf((rankdata(y) - 0.5) / len(y))
         model = GaussianProcessRegressor(kernel, normalize_y=True, random_state=seed)
+        if min(self.nu, self.length_scale, self.noise) <= 0:
+            raise InputError(f"predictor '{self.name}': nu, length_scale and noise must be positive")
         with warnings.catch_warnings():  # a scale at its bound is an answer, not a fault
             warnings.simplefilter("ignore", ConvergenceWarning)
             self.model_ = model.fit(self.scaler_.transform(features), labels)

@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 from lightgbm import Dataset, record_evaluation, train
+from lightgbm.basic import LightGBMError
 
 from data.encode import path_statistics
+from data.errors import InputError
 from data.graphs import Graphs
 from predictors.base import Predictor
 
@@ -38,9 +40,14 @@ class Lambdamart(Predictor):
         self.folds = folds
 
     def _fit(self, graphs: Graphs, y: np.ndarray, seed: int) -> None:
+        if self.folds < 2 or self.max_trees < 1:
+            raise InputError(f"predictor '{self.name}': folds must be at least 2, max_trees at least 1")
         features, grades = path_statistics(graphs), _grades(y, self.grades)
-        self.trees_ = self._choose_trees(features, grades, seed)
-        self.model_ = train(self._params(seed), Dataset(features, grades, group=[len(y)]), self.trees_)
+        try:
+            self.trees_ = self._choose_trees(features, grades, seed)
+            self.model_ = train(self._params(seed), Dataset(features, grades, group=[len(y)]), self.trees_)
+        except LightGBMError as error:
+            raise InputError(f"predictor '{self.name}': {error}") from error
 
     def _predict(self, graphs: Graphs) -> np.ndarray:
         return np.asarray(self.model_.predict(path_statistics(graphs)))

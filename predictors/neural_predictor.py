@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +29,8 @@ class NeuralPredictor(PaperRanker):
     """
 
     canonical: ClassVar[bool] = False
+
+    quick: ClassVar[Mapping[str, Any]] = {"epochs": 20}
 
     def __init__(
         self,
@@ -72,8 +76,7 @@ class _Network(nn.Module):
         super().__init__()
         sizes = [inputs, *[params.width] * params.layers]
         self.layers = nn.ModuleList(
-            nn.ModuleList(Glorot(a, b, rngs) for _ in range(2))
-            for a, b in zip(sizes[:-1], sizes[1:], strict=True)
+            nn.ModuleList(Glorot(a, b, rngs) for _ in range(2)) for a, b in pairwise(sizes)
         )
         self.dropout = Dropout(params.dropout, rngs)
         self.head = Head(params.width, params.head_width, params.dropout, rngs)

@@ -47,12 +47,17 @@ def y(nb201: Benchmark) -> np.ndarray:
 ROWS = np.random.default_rng(3).permutation(15_625)
 
 
+def quick(name: str) -> Predictor:
+    """A predictor, made quick where it says how."""
+    return get(name)(**get(name).quick)
+
+
 @cache
 def _scores(name: str) -> np.ndarray:
     bench = load("nb201", offline=True)
     labels = bench.target("cifar10", "valid_acc")[ROWS[:24]]
     return (
-        get(name)().fit(bench.graphs.take(ROWS[:24]), labels, seed=5).predict(bench.graphs.take(ROWS[24:84]))
+        quick(name).fit(bench.graphs.take(ROWS[:24]), labels, seed=5).predict(bench.graphs.take(ROWS[24:84]))
     )
 
 
@@ -162,7 +167,7 @@ def test_clone(name: str, train: Graphs, y: np.ndarray) -> None:
     assert type(twin) is type(original)
     assert twin is not original
     assert twin.params() == given
-    fitted = get(name)().fit(train, y).clone()
+    fitted = quick(name).fit(train, y).clone()
     with pytest.raises(InputError, match="must be fitted"):
         fitted.predict(train)
 
@@ -194,7 +199,7 @@ def test_the_same_seed_gives_the_same_scores(
     name: str, train: Graphs, test: Graphs, y: np.ndarray, scores: np.ndarray
 ) -> None:
     np.random.seed(0)  # noqa: NPY002 - the global state must not matter
-    predictor = get(name)()
+    predictor = quick(name)
     assert predictor.fit(train, y, seed=5) is predictor
     np.testing.assert_array_equal(predictor.predict(test), scores)
     np.testing.assert_array_equal(predictor.predict(test), scores)
@@ -206,7 +211,7 @@ def test_permuting_architectures_permutes_scores(
     name: str, train: Graphs, test: Graphs, y: np.ndarray, scores: np.ndarray
 ) -> None:
     mixed = np.random.default_rng(0).permutation(60)
-    predictor = get(name)().fit(train, y, seed=5)
+    predictor = quick(name).fit(train, y, seed=5)
     np.testing.assert_allclose(predictor.predict(test.take(mixed)), scores[mixed], rtol=1e-5, atol=1e-6)
     some = mixed[:7]
     np.testing.assert_allclose(predictor.predict(test.take(some)), scores[some], rtol=1e-5, atol=1e-6)
@@ -219,7 +224,7 @@ def test_twins_score_alike(name: str, nb201: Benchmark, train: Graphs, y: np.nda
     classes, counts = np.unique(nb201.classes, return_counts=True)
     twins = [np.flatnonzero(nb201.classes == of)[:2] for of in classes[counts > 1][:25]]
     first, second = np.array(twins).T
-    predictor = get(name)().fit(train, y, seed=5)
+    predictor = quick(name).fit(train, y, seed=5)
     together = predictor.predict(nb201.graphs.take(np.concatenate([first, second])))
     np.testing.assert_array_equal(together[:25], together[25:])
     apart = [predictor.predict(nb201.graphs.take(rows)) for rows in (first, second)]
@@ -234,7 +239,7 @@ def test_training_on_twins_is_training_on_the_same(
         pytest.skip(f"{name} does not look at graphs")
     twins = [np.flatnonzero(nb201.classes == nb201.classes[row])[-1] for row in ROWS[:24]]
     assert (twins != ROWS[:24]).any()
-    again = get(name)().fit(nb201.graphs.take(np.array(twins)), y, seed=5).predict(test)
+    again = quick(name).fit(nb201.graphs.take(np.array(twins)), y, seed=5).predict(test)
     np.testing.assert_array_equal(again, scores)
 
 
@@ -245,7 +250,7 @@ def test_training_on_twins_is_training_on_the_same(
     ids=["constant", "two values", "an outlier"],
 )
 def test_poor_labels(name: str, labels: np.ndarray, train: Graphs, test: Graphs) -> None:
-    found = get(name)().fit(train, labels, seed=0).predict(test)
+    found = quick(name).fit(train, labels, seed=0).predict(test)
     assert found.shape == (60,)
     assert np.isfinite(found).all()
 
@@ -254,16 +259,16 @@ def test_poor_labels(name: str, labels: np.ndarray, train: Graphs, test: Graphs)
 @pytest.mark.parametrize("n", [1, 2])
 def test_few_labels(name: str, n: int, train: Graphs, test: Graphs, y: np.ndarray) -> None:
     few = train.take(np.arange(n))
-    found = get(name)().fit(few, y[:n], seed=0).predict(test)
+    found = quick(name).fit(few, y[:n], seed=0).predict(test)
     assert np.isfinite(found).all()
-    both = get(name)().fit_repeats([few, few], [y[:n], y[:n]], [0, 1]).predict(test)
+    both = quick(name).fit_repeats([few, few], [y[:n], y[:n]], [0, 1]).predict(test)
     assert both.shape == (2, 60)
     assert np.isfinite(both).all()
 
 
 @EVERY
 def test_one_architecture_has_a_score(name: str, train: Graphs, test: Graphs, y: np.ndarray, scores) -> None:
-    alone = get(name)().fit(train, y, seed=5).predict(test.take(np.array([9])))
+    alone = quick(name).fit(train, y, seed=5).predict(test.take(np.array([9])))
     np.testing.assert_allclose(alone, scores[[9]], rtol=1e-5, atol=1e-6)
 
 
@@ -272,7 +277,7 @@ def test_one_architecture_has_a_score(name: str, train: Graphs, test: Graphs, y:
 def test_the_unit_of_labels_does_not_matter(
     name: str, scale: float, shift: float, train: Graphs, test: Graphs, y: np.ndarray, scores: np.ndarray
 ) -> None:
-    found = get(name)().fit(train, scale * y + shift, seed=5).predict(test)
+    found = quick(name).fit(train, scale * y + shift, seed=5).predict(test)
     assert order(found) == order(scores)
 
 
@@ -283,9 +288,9 @@ def test_a_label_that_is_no_number_is_named(name: str, bad: float, train: Graphs
     labels[[7, 9]] = bad
     message = f"predictor '{name}': 2 training labels are NaN or infinite, the first at position 7"
     with pytest.raises(InputError, match=message):
-        get(name)().fit(train, labels)
+        quick(name).fit(train, labels)
     with pytest.raises(InputError, match=message):
-        get(name)().fit_repeats([train, train], [y, labels], [0, 1])
+        quick(name).fit_repeats([train, train], [y, labels], [0, 1])
 
 
 @EVERY
@@ -293,7 +298,7 @@ def test_labels_of_another_length_are_refused(name: str, train: Graphs, y: np.nd
     none = train.take(np.array([], int))
     for graphs, labels in ((train, y[:-1]), (train, y[:, None]), (none, y[:0])):
         with pytest.raises(InputError, match=f"predictor '{name}': {len(graphs)} architectures with labels"):
-            get(name)().fit(graphs, labels)
+            quick(name).fit(graphs, labels)
 
 
 @EVERY
@@ -307,10 +312,10 @@ def test_fit_and_predict_leave_their_inputs_alone(
     ]
     for array in (labels, *(getattr(g, part) for g in graphs for part in ("ops", "adjacency", "n_nodes"))):
         array.flags.writeable = False
-    predictor = get(name)()
+    predictor = quick(name)
     before = predictor.params()
     predictor.fit(graphs[0], labels, seed=5).predict(graphs[1])
-    get(name)().fit_repeats([graphs[0]] * 2, [labels] * 2, [0, 1]).predict(graphs[1])
+    quick(name).fit_repeats([graphs[0]] * 2, [labels] * 2, [0, 1]).predict(graphs[1])
     np.testing.assert_array_equal(labels, y)
     for given, original in zip(graphs, (train, test), strict=True):
         for part in ("ops", "adjacency", "n_nodes"):
@@ -321,12 +326,12 @@ def test_fit_and_predict_leave_their_inputs_alone(
 @EVERY
 def test_only_fitted_predictors_predict(name: str, test: Graphs) -> None:
     with pytest.raises(InputError, match=f"predictor '{name}' must be fitted before it can predict"):
-        get(name)().predict(test)
+        quick(name).predict(test)
 
 
 @EVERY
 def test_a_failed_fit_is_no_fit(name: str, train: Graphs, y: np.ndarray) -> None:
-    predictor = get(name)()
+    predictor = quick(name)
     with pytest.raises(InputError):
         predictor.fit(train, y * np.nan)
     with pytest.raises(InputError, match="must be fitted"):
@@ -339,9 +344,9 @@ def test_another_space_is_refused(name: str, train: Graphs, y: np.ndarray) -> No
     moved = Graphs(train.ops, train.adjacency, train.n_nodes, other, train.weak)
     message = f"predictor '{name}' was fitted on space 'nb201', not 'other'"
     with pytest.raises(InputError, match=message):
-        get(name)().fit(train, y).predict(moved)
+        quick(name).fit(train, y).predict(moved)
     with pytest.raises(InputError, match=message):
-        get(name)().fit_repeats([train] * 2, [y] * 2, [0, 1]).predict(moved)
+        quick(name).fit_repeats([train] * 2, [y] * 2, [0, 1]).predict(moved)
 
 
 # Repeats together.
@@ -421,7 +426,7 @@ def test_other_spaces(name: str) -> None:
     graphs = random_cells(90, 0)
     y = (graphs.ops == 0).sum(1) + 0.1 * graphs.adjacency.sum((1, 2))
     train, test = graphs.take(np.arange(40)), graphs.take(np.arange(40, 90))
-    found = get(name)().fit(train, y[:40], seed=0).predict(test)
+    found = quick(name).fit(train, y[:40], seed=0).predict(test)
     assert np.isfinite(found).all()
     learns = get(name).canonical and not name.startswith("random_order")
     if learns:
@@ -469,7 +474,7 @@ def test_weak_label_puts_the_unknown_last(train: Graphs, y: np.ndarray) -> None:
 
 def test_floors_are_the_order_of_their_column(test: Graphs, train: Graphs, y: np.ndarray) -> None:
     for name in ("flops", "params"):
-        np.testing.assert_array_equal(get(name)().fit(train, y).predict(test), test.weak[name])
+        np.testing.assert_array_equal(quick(name).fit(train, y).predict(test), test.weak[name])
     chosen = get("weak_label")(column="synflow").fit(train, y).predict(test)
     known = np.isfinite(test.weak["synflow"])
     np.testing.assert_array_equal(chosen[known], test.weak["synflow"][known])

@@ -27,7 +27,7 @@ def graph_inputs(graphs: Graphs) -> Inputs:
     edges, nodes = torch.zeros(n, v, v), torch.zeros(n, v)
     one_hot = graphs.ops[:, :, None] == np.arange(len(graphs.space.ops))
     ops[:, :used] = torch.from_numpy(one_hot)
-    edges[:, :used, :used] = torch.from_numpy(np.ascontiguousarray(graphs.adjacency))
+    edges[:, :used, :used] = torch.from_numpy(graphs.adjacency.astype(np.float32))
     nodes[:, :used] = torch.from_numpy(graphs.ops >= 0)
     return {"ops": ops, "edges": edges, "nodes": nodes}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -73,7 +74,7 @@ class GraphConvs(nn.Module):
         """Build one stack for each generator."""
         super().__init__()
         sizes = [inputs, *[width] * layers]
-        self.layers = nn.ModuleList(GraphConv(a, b, rngs) for a, b in zip(sizes[:-1], sizes[1:], strict=True))
+        self.layers = nn.ModuleList(GraphConv(a, b, rngs) for a, b in pairwise(sizes))
         self.dropout = Dropout(dropout, rngs)
 
     def forward(self, inputs: Inputs) -> Tensor:
@@ -186,7 +187,7 @@ class Lists:
 
 
 def ndcg(scores: Tensor, grades: Tensor) -> Tensor:
-    """Return NDCG (lists,) of scores and relevance (lists, items) with the gain 2^relevance − 1; 0 if none."""
+    """Return NDCG (lists,) of scores and grades (lists, items) with the gain 2^grade − 1; 0 if all are 0."""
     gain = torch.exp2(grades) - 1
     ordered = gain.gather(-1, scores.argsort(dim=-1, descending=True, stable=True))
     return ordered @ discounts(gain.shape[-1], gain) / safe(ideal_dcg(gain))

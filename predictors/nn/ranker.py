@@ -68,7 +68,8 @@ class TorchRanker(Predictor):
         for g in graphs:
             self._check_weak(g)
         canonical = [g.effective() if self.canonical else g for g in graphs]
-        net = self._train(canonical, np.stack(labels), seeds)
+        with self._naming_errors():
+            net = self._train(canonical, np.stack(labels), seeds)
         return _Ensemble(self, net, graphs[0])
 
     def _fit(self, graphs: Graphs, y: np.ndarray, seed: int) -> None:
@@ -118,6 +119,8 @@ class _Ensemble:
         self.predictor, self.net, self.space = predictor, net, graphs.space
 
     def predict(self, graphs: Graphs) -> np.ndarray:
+        self.predictor._check_space(graphs, self.space)
+        self.predictor._check_weak(graphs)
         return predict_canonical(self.predictor, lambda g: self.predictor.scores(self.net, g), graphs)
 
 
