@@ -156,7 +156,9 @@ def figures_of(arms: Sequence[Arm], base: str) -> list[tuple[str, Figure]]:
             )
         figure.add_vline(x=0, line_dash="dash")
         figure.update_layout(
-            height=160 + 40 * len({arm.arm for arm in arms}),
+            height=120 + 36 * len({arm.arm for arm in arms}),
+            margin={"t": 20, "b": 50},
+            template="plotly_white",
             scattermode="group",
             xaxis_title=f"{metric}: arm minus {base}",
             yaxis={"autorange": "reversed", "automargin": True},
@@ -182,5 +184,5 @@ def _by_task(arms: Sequence[Arm]) -> dict[tuple[str, str, int], list[Arm]]:
 
 
 def _difference(arm: Arm) -> str:
-    p = "<0.001" if arm.p_adjusted < 0.001 else f"{arm.p_adjusted:.3f}"
-    return f"{arm.difference:+.3f} [{arm.difference_low:+.3f}, {arm.difference_high:+.3f}] p={p}"
+    p = "p<0.001" if arm.p_adjusted < 0.001 else f"p={arm.p_adjusted:.3f}"
+    return f"{arm.difference:+.3f} [{arm.difference_low:+.3f}, {arm.difference_high:+.3f}] {p}"

@@ -96,7 +96,12 @@ def figures_of(summaries: Sequence[Summary]) -> list[tuple[str, Figure]]:
                 mode="lines+markers",
                 name=predictor,
             )
-        figure.update_layout(xaxis={"type": "log", "title": "true labels"}, yaxis_title=metric, height=420)
+        figure.update_layout(
+            xaxis={"type": "log", "title": "true labels"},
+            yaxis_title=metric,
+            height=420,
+            template="plotly_white",
+        )
         figures.append((f"{metric}, {dataset}, {protocol}", figure))
     return figures
 

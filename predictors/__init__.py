@@ -28,6 +28,17 @@ def describe(name: str) -> str:
     return (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").partition("\n")[0]
 
 
+def losses() -> list[tuple[str, str]]:
+    """Return the name and the first docstring line of every loss, without importing torch."""
+    tree = ast.parse((Path(__file__).parent / "losses.py").read_text("utf-8"))
+    return [
+        (node.name, (ast.get_docstring(node) or "").partition("\n")[0])
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+        and any(isinstance(mark, ast.Name) and mark.id == "loss" for mark in node.decorator_list)
+    ]
+
+
 def get(name: str) -> type[Predictor]:
     """Return a predictor's class.
 
