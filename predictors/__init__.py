@@ -28,7 +28,7 @@ def describe(name: str) -> str:
     return (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").partition("\n")[0]
 
 
-def losses() -> list[tuple[str, str]]:
+def loss_names() -> list[tuple[str, str]]:
     """Return the name and the first docstring line of every loss, without importing torch."""
     tree = ast.parse((Path(__file__).parent / "losses.py").read_text("utf-8"))
     return [
