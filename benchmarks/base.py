@@ -184,10 +184,14 @@ class Benchmark:
         """
         if self.join_on not in table.names or self.join_on not in self.table.names:
             raise TableError(f"a weak-label table needs the column '{self.join_on}'; it has {table.names}")
-        added = [c for c in numeric_columns(table, "weak") if c.name not in self.table.names]
+        added = numeric_columns(table, "weak")
+        clash = [c.name for c in added if c.name in self.table.names]
+        if clash:
+            raise TableError(f"weak labels {', '.join(clash)} are in {self.info.key} already; rename them")
         kept = Table(table.arrow.select([self.join_on, *(c.name for c in added)]), table.columns)
         self.table = self.table.join(kept, on=self.join_on)
         self._columns |= {column.name: column for column in added}
+        self.__dict__.pop("graphs", None)  # they carry the weak labels
         unknown = [c.name for c in added if not np.isfinite(self.weak(c.name)).any()]
         if not added or unknown:
             raise TableError(f"the weak-label table has no value for any architecture here: {unknown}")

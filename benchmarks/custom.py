@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.json as pajson
 
-from benchmarks.base import PLAIN_DATASET, Benchmark, Info, numeric_columns
+from benchmarks.base import Benchmark, Info, numeric_columns
 from benchmarks.nb201 import parse_strings
 from data.errors import TableError
 from data.graphs import PAD, Graphs
@@ -36,18 +36,20 @@ class Custom(Benchmark):
     def __init__(self, table: Table, path: Path) -> None:
         """Wrap a table that was read from `path`."""
         super().__init__(table)
-        labels = [c.target for c in self._columns.values() if c.kind == "label"]
-        if not labels:
+        found = [c for c in self._columns.values() if c.kind == "label"]
+        if not found:
             raise TableError(f"{path} has no numeric column that could be a label; found {table.names}")
+        labels = [c.target for c in found if c.dataset == found[0].dataset]
         target = "test_acc" if "test_acc" in labels else labels[0] if len(labels) == 1 else ""
         self.info = Info(
             key=str(path),
             title=path.name,
             citation="your own",
             licence="your own",
-            dataset=self._columns[labels[0]].dataset if labels[0] in self._columns else PLAIN_DATASET,
+            dataset=found[0].dataset,
             target=target,
             label="valid_acc",
+            weak=tuple(c.name for c in self._columns.values() if c.kind == "weak"),
         )
 
     @classmethod

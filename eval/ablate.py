@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from eval import options as opt
+from eval.origin import start
 
 
 class Mode(StrEnum):
@@ -96,6 +97,4 @@ def ablate(
 
 
 if __name__ == "__main__":
-    from data.cli import run_cli
-
-    run_cli(app, prog="python -m eval.ablate")
+    start(app, prog="python -m eval.ablate")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from eval import options as opt
+from eval.origin import start
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -45,6 +46,8 @@ def curve(
     from eval.leaderboard import execute, say
     from eval.page import write_page
 
+    if "," in predictor or "," in (reference or ""):
+        raise typer.BadParameter("a curve compares one predictor with one reference")
     finished = execute(
         opt.Options(
             bench=opt.bench_named(bench),
@@ -80,6 +83,4 @@ def curve(
 
 
 if __name__ == "__main__":
-    from data.cli import run_cli
-
-    run_cli(app, prog="python -m eval.curve")
+    start(app, prog="python -m eval.curve")

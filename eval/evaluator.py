@@ -35,7 +35,7 @@ class Scored:
         splits: The split of each repeat.
         scores: (test rows,) scores of each repeat, in the order of the split's test rows.
         fit_seconds: Seconds to fit a repeat (a repeat's share, where they train together).
-        predict_seconds: Seconds to score the whole table for a repeat.
+        predict_seconds: Seconds to score the test rows for a repeat.
         pretrain_seconds: Seconds to pretrain, or to load what was pretrained before, for all repeats.
         weak_hash: Hash of the weak labels that were pretrained on; "" for none.
     """

@@ -64,17 +64,20 @@ def records_of(summaries: Sequence[Summary], subject: str, reference: str) -> li
     """Return the subject's points as flat records, with the labels the reference needs (None: too many)."""
     records = []
     for (dataset, protocol, metric), by_predictor in curves_of(summaries).items():
-        for ours in by_predictor[subject]:
+        for ours, theirs in zip(by_predictor[subject], by_predictor[reference], strict=True):
             needed = labels_needed(by_predictor[reference], ours.mean)
             records.append(
                 {
                     "dataset": dataset,
                     "protocol": protocol,
                     "metric": metric,
+                    "predictor": subject,
+                    "reference": reference,
                     "train_size": ours.train_size,
                     "mean": ours.mean,
                     "ci_low": ours.ci_low,
                     "ci_high": ours.ci_high,
+                    "reference_mean": theirs.mean,
                     "reference_needs": needed if math.isfinite(needed) else None,
                 }
             )

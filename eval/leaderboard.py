@@ -25,7 +25,7 @@ from eval.provenance import device, versions
 from eval.results import Row, Store
 from eval.specs import parse
 from eval.summary import Summary, summarise
-from eval.weak import resolve, save_encoder, weak_option
+from eval.weak import encoder_cell, resolve, save_encoder, weak_option
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def execute(options: Options, module: str = "eval.run") -> Finished:
         specs, left_out = applicable(specs, bench)
         for line in left_out:
             say(line)
-    specs = resolve(specs, bench, [task.dataset for task in tasks], weak)
+    specs = resolve(specs, bench, [t.dataset for t in tasks], weak, str(options.encoder or ""))
     if options.distinct:
         first: dict[object, Spec] = {}
         for spec in specs:  # what the user wrote differently may be the same by now: the first spelling stays
@@ -79,10 +79,11 @@ def execute(options: Options, module: str = "eval.run") -> Finished:
     folder = options.out or Path("runs") / Path(options.bench).stem
     folder.mkdir(parents=True, exist_ok=True)
     store, cells = Store(folder), grid(tasks, specs, options.repeats)
+    saved = encoder_cell(cells) if options.save_encoder else None
     with _progress(len(cells)) as done:
         rows = run_grid(cells, metrics, store, jobs=options.jobs or cpu_count(), done=done)
-    if options.save_encoder:
-        save_encoder(cells, options.save_encoder)
+    if saved and options.save_encoder:
+        save_encoder(saved, options.save_encoder)
     settings = settings_of(options, bench, module)
     with atomic_path(folder / "settings.json") as part:
         part.write_text(json.dumps(settings, indent=2), "utf-8")

@@ -40,6 +40,8 @@ def rows_of(cell: Cell, scored: Scored, metrics: Sequence[str]) -> list[Row]:
     """
     time = datetime.now(UTC).isoformat(timespec="seconds")
     rows: list[Row] = []
+    bench, dataset = bench_of(cell.task), cell.task.dataset
+    notes = [bench.label_column(dataset, name).note for name in (cell.task.label, cell.task.target)]
     for repeat, split, scores in zip(cell.repeats, scored.splits, scored.scores, strict=True):
         audit = _audit(cell.task, repeat)
         values = evaluate(metrics, audit.truth, scores)
@@ -49,6 +51,8 @@ def rows_of(cell: Cell, scored: Scored, metrics: Sequence[str]) -> list[Row]:
             "schema": SCHEMA,
             "cell": cell.id,
             **vars(cell.task),
+            "label_note": notes[0],
+            "target_note": notes[1],
             "repeat": repeat,
             "split_seed": cell.task.seed + repeat,
             "fit_seed": cell.task.seed + repeat,

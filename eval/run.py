@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from eval import options as opt
+from eval.origin import start
 
 DEFAULT_PREDICTORS = (
     "acenas,gcn,mlp,lambdamart,random_forest,gaussian_process,weak_label,flops,params,random_order"
@@ -90,26 +88,9 @@ def run(
     )
 
 
-def check_origin() -> None:
-    """Refuse to run when another package took the place of one of ours: the names are common words."""
-    home = Path(__file__).resolve().parent.parent
-    for name in ("data", "benchmarks", "predictors", "eval"):
-        spec = find_spec(name)
-        found = Path(spec.origin).resolve() if spec and spec.origin else None
-        if found is None or found.parent.parent != home:
-            sys.stderr.write(
-                f"error: package '{name}' comes from {found or 'nowhere'}, not from {home}; run from another "
-                "folder, or use the command `acerank`\n"
-            )
-            sys.exit(2)
-
-
 def main() -> None:
     """Run the command line."""
-    check_origin()
-    from data.cli import run_cli
-
-    run_cli(app)
+    start(app)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from eval import options as opt
-from eval.run import check_origin
+from eval.origin import start
 
 DEFAULT_PREDICTORS = "acenas,gcn,random_forest,random_order"
 
@@ -150,10 +150,7 @@ def _numbers(text: str | None) -> list[float] | None:
 
 def main() -> None:
     """Run the command line."""
-    check_origin()
-    from data.cli import run_cli
-
-    run_cli(app, prog="python -m eval.search")
+    start(app, prog="python -m eval.search")
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ def run(options: SearchOptions, format_: str) -> None:
         specs, left_out = applicable(specs, bench)
         for line in left_out:
             say(line)
-    specs = resolve(specs, bench, [task.dataset for task in tasks], weak)
+    specs = resolve(specs, bench, [task.dataset for task in tasks], weak, str(options.encoder or ""))
     units = _units(options, bench, tasks, specs)
     notes = [_describe(task, options, bench, sizes) for task in tasks]
     for note in notes:

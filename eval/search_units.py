@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
+from joblib.externals.loky import get_reusable_executor
 
 from benchmarks.base import Benchmark
 from data.errors import TableError
@@ -89,9 +90,12 @@ def run_units(
         if rows[unit] is not None:
             done(unit, None)
     parallel: Any = Parallel(n_jobs=max(1, min(jobs, len(missing))), return_as="generator_unordered")
-    for unit, of_unit, seconds in parallel(delayed(_run)(unit, folder) for unit in missing):
-        rows[unit] = of_unit
-        done(unit, seconds)
+    try:
+        for unit, of_unit, seconds in parallel(delayed(_run)(unit, folder) for unit in missing):
+            rows[unit] = of_unit
+            done(unit, seconds)
+    finally:
+        get_reusable_executor().shutdown(wait=True)
     ordered = [row for unit in units for row in rows[unit] or []]
     with atomic_path(folder / "search_rows.jsonl") as part:
         part.write_text("".join(json.dumps(row) + "\n" for row in ordered), "utf-8")

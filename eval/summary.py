@@ -32,6 +32,7 @@ class Summary:
         tied: Whether it is not significantly worse than the best (paired sign-flip test, Holm, 5 %).
         n_test, n_twins: Test rows, and how many of them are networks that were trained on; means.
         fit_seconds, predict_seconds: Seconds a repeat; means.
+        pretrain_seconds: Seconds to pretrain for all repeats together, or to load what was pretrained before.
     """
 
     bench: str
@@ -56,6 +57,7 @@ class Summary:
     n_twins: float
     fit_seconds: float
     predict_seconds: float
+    pretrain_seconds: float
 
 
 def summarise(rows: Sequence[Row]) -> list[Summary]:
@@ -109,6 +111,7 @@ def _summary(rows: list[Row], *, is_best: bool, tied: bool) -> Summary:
         n_twins=float(np.mean([row["n_twins"] for row in rows])),
         fit_seconds=float(np.mean([row["fit_seconds"] for row in rows])),
         predict_seconds=float(np.mean([row["predict_seconds"] for row in rows])),
+        pretrain_seconds=max(row["pretrain_seconds"] for row in rows),
     )
 
 

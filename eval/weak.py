@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,6 @@ from benchmarks.base import Benchmark
 from data.download import checksum, locked
 from data.errors import InputError
 from data.fetch import cache_folder
-from data.files import atomic_path
 from data.table import Table
 from eval.provenance import code_hash, versions
 from predictors import get
@@ -25,10 +23,16 @@ from predictors.base import Predictor
 if TYPE_CHECKING:
     from eval.cells import Cell, Spec
 
-DEFAULT, NONE, SUPERNET = "default", "none", "supernet"
+DEFAULT, NONE, SUPERNET, ENCODER = "default", "none", "supernet", "encoder"
 
 
-def resolve(specs: Sequence[Spec], bench: Benchmark, datasets: Sequence[str], weak: str | None) -> list[Spec]:
+def resolve(
+    specs: Sequence[Spec],
+    bench: Benchmark,
+    datasets: Sequence[str],
+    weak: str | None,
+    encoder: str = "",
+) -> list[Spec]:
     """Return the predictors with their weak labels written out by name.
 
     Args:
@@ -36,22 +40,27 @@ def resolve(specs: Sequence[Spec], bench: Benchmark, datasets: Sequence[str], we
             joined by "+", "supernet" among them, or labels of another data set as "DATASET/TARGET".
         bench: The benchmark.
         datasets: Data sets of the tasks; their own labels are refused.
-        weak: What replaces "default", e.g. from --weak; None for the benchmark's own default.
+        weak: What replaces a predictor's own default, e.g. from --weak; None for that default.
+        encoder: Path of a saved encoder that replaces it instead; "" for none.
 
     Raises:
         UnknownNameError: An unknown weak label.
-        InputError: A true label where a weak one is asked for.
+        InputError: A true label where a weak one is asked for, or no predictor that could use them.
     """
+    if (weak is not None or encoder) and not any(get(spec.name).pretrains for spec in specs):
+        raise InputError("--weak and --encoder are for predictors that pretrain, and none of these does")
     resolved = []
     for spec in specs:
         params = dict(spec.params)
         if get(spec.name).pretrains:
-            asked = weak if weak is not None and params["weak"] == DEFAULT else params["weak"]
-            names = _names(asked, bench)
+            asked = params["weak"]
+            if asked == get(spec.name).defaults()["weak"]:
+                asked = ENCODER if encoder else asked if weak is None else weak
+            names = [] if asked == ENCODER else _names(asked, bench)
             for name in names:
                 for dataset in datasets:
                     bench.weak_for(name, dataset)
-            params["weak"] = "+".join(names) or NONE
+            params["weak"] = ENCODER if asked == ENCODER else "+".join(names) or NONE
             spec = replace(spec, params=tuple(sorted(params.items())))
         resolved.append(spec)
     return resolved
@@ -79,11 +88,16 @@ def prepare(predictor: Predictor, cell: Cell, bench: Benchmark) -> str:
     weak = dict(cell.spec.params).get("weak", NONE) if predictor.pretrains else NONE
     if weak == NONE:
         return ""
+    if weak == ENCODER:
+        predictor.load_encoder(Path(cell.task.encoder))
+        own = [name for name in predictor.pretrained_on if name.startswith(f"{cell.task.dataset}/")]
+        if own:
+            raise InputError(
+                f"{cell.task.encoder} was pretrained on {', '.join(own)}: true labels of the task's data set"
+            )
+        return cell.task.encoder_hash
     labels = {name: bench.weak_for(name, cell.task.dataset) for name in weak.split("+")}
     weak_hash = hash_of(labels)
-    if cell.task.encoder:
-        predictor.load_encoder(Path(cell.task.encoder))
-        return weak_hash
     path = cached_encoder(predictor, cell, weak_hash)
     with locked(path.with_suffix(".lock"), lambda: None):
         if path.is_file():
@@ -146,25 +160,31 @@ def weak_option(items: Sequence[str] | None, bench: Benchmark) -> tuple[str | No
     return "+".join(names), Path(tables[0]) if tables else None
 
 
-def save_encoder(cells: Sequence[Cell], path: Path) -> None:
-    """Copy the cached encoder of the one predictor that was pretrained to `path`.
+def encoder_cell(cells: Sequence[Cell]) -> Cell:
+    """Return a cell whose encoder is the one that the whole grid pretrains.
 
     Raises:
-        InputError: Not exactly one was.
+        InputError: Not exactly one encoder is pretrained.
     """
     from eval.evaluator import bench_of, make
 
-    cached = set()
+    found: dict[Path, Cell] = {}
     for cell in cells:
         predictor = make(cell.spec)
         weak = dict(cell.spec.params).get("weak", NONE) if predictor.pretrains else NONE
-        if weak != NONE and not cell.task.encoder:
+        if weak not in (NONE, ENCODER):
             bench = bench_of(cell.task)
             labels = {name: bench.weak_for(name, cell.task.dataset) for name in weak.split("+")}
-            cached.add(cached_encoder(predictor, cell, hash_of(labels)))
-    if len(cached) != 1:
-        raise InputError(
-            f"--save-encoder needs exactly one encoder to be pretrained; there are {len(cached)}"
-        )
-    with atomic_path(path) as part:
-        shutil.copyfile(cached.pop(), part)
+            found.setdefault(cached_encoder(predictor, cell, hash_of(labels)), cell)
+    if len(found) != 1:
+        raise InputError(f"--save-encoder needs exactly one encoder to be pretrained; here are {len(found)}")
+    return next(iter(found.values()))
+
+
+def save_encoder(cell: Cell, path: Path) -> None:
+    """Save the encoder of a cell, from the cache or pretrained now."""
+    from eval.evaluator import bench_of, make
+
+    predictor = make(cell.spec)
+    prepare(predictor, cell, bench_of(cell.task))
+    predictor.save_encoder(path)

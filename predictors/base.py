@@ -142,6 +142,11 @@ class Predictor(ABC):
         fitted = [self._twin().fit(g, y, seed=seed) for g, y, seed in zip(graphs, ys, seeds, strict=True)]
         return _Loop(fitted)
 
+    @property
+    def pretrained_on(self) -> tuple[str, ...]:
+        """Names of the weak labels that were pretrained on."""
+        return ()
+
     def pretrain_params(self) -> dict[str, Any]:
         """Return the hyper-parameters that what `pretrain` learns depends on."""
         return self.params()

@@ -55,7 +55,7 @@ class Lambdamart(Predictor):
     def _choose_trees(self, features: np.ndarray, grades: np.ndarray, seed: int) -> int:
         fold = np.random.default_rng(seed).permutation(len(grades)) % self.folds
         if len(grades) < 4 * self.folds:
-            return self.max_trees // 3  # too few for folds that rank
+            return max(1, self.max_trees // 3)  # too few for folds that rank
         curves = []
         for held_out in range(self.folds):
             inside = fold != held_out

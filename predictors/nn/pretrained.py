@@ -20,6 +20,7 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from data.errors import InputError, TableError
 from data.files import atomic_path
 from data.graphs import Graphs
+from data.space import SearchSpace
 from predictors.nn.graph import Head, Inputs
 from predictors.nn.layers import Generators, generators
 from predictors.nn.ranker import TorchRanker, apply, one_thread, random_lists, warm_cosine
@@ -34,12 +35,14 @@ class WeakKnowledge:
         state: Parameters of the pretraining network.
         hashes: (m,) sorted canonical hashes of the networks that were seen.
         values: (m, labels) their rank-normalised weak labels, NaN where unknown.
+        space: Vocabulary and node limit of their search space, as text.
     """
 
     names: tuple[str, ...]
     state: dict[str, Tensor]
     hashes: np.ndarray
     values: np.ndarray
+    space: str
 
 
 class WeakHeads(nn.Module):
@@ -114,8 +117,13 @@ class PretrainedRanker(TorchRanker):
         hashes = graphs.canonical_hash()
         order = np.argsort(hashes, kind="stable")
         state = {name: tensor.detach().clone() for name, tensor in net.state_dict().items()}
-        self.weak_ = WeakKnowledge(names, state, hashes[order], targets[order])
+        self.weak_ = WeakKnowledge(names, state, hashes[order], targets[order], _vocabulary(graphs.space))
         return self
+
+    @property
+    def pretrained_on(self) -> tuple[str, ...]:
+        """Names of the weak labels that the encoder was pretrained on; none if it was not."""
+        return self.weak_.names if hasattr(self, "weak_") else ()
 
     def weak_features(self, graphs: Graphs, inputs: Inputs) -> np.ndarray:
         """Return (n, 2 · labels): weak labels as known, and as the pretrained network predicts them.
@@ -125,9 +133,10 @@ class PretrainedRanker(TorchRanker):
         """
         known = self.weak_
         predicted = apply(self._weak_net(inputs), inputs)[0].double().numpy()
-        place = np.searchsorted(known.hashes, graphs.canonical_hash()).clip(max=len(known.hashes) - 1)
+        hashes = graphs.canonical_hash()
+        place = np.searchsorted(known.hashes, hashes).clip(max=len(known.hashes) - 1)
         values = known.values[place]
-        values[known.hashes[place] != graphs.canonical_hash()] = np.nan
+        values[known.hashes[place] != hashes] = np.nan
         return np.concatenate([np.where(np.isnan(values), predicted, values), predicted], axis=1)
 
     def save_encoder(self, path: Path) -> None:
@@ -141,6 +150,7 @@ class PretrainedRanker(TorchRanker):
         tensors["hashes"] = torch.from_numpy(known.hashes.view(np.int64).copy())
         tensors["values"] = torch.from_numpy(known.values.copy())
         described = {"predictor": self.name, "weak": json.dumps(known.names), "encoder": self._shape()}
+        described["space"] = known.space
         with atomic_path(path) as part:
             save_file(tensors, part, metadata=described)
 
@@ -162,7 +172,7 @@ class PretrainedRanker(TorchRanker):
         state = {name[4:]: tensor for name, tensor in tensors.items() if name.startswith("net.")}
         hashes = tensors["hashes"].numpy().view(np.uint64)
         names = tuple(json.loads(described["weak"]))
-        self.weak_ = WeakKnowledge(names, state, hashes, tensors["values"].numpy())
+        self.weak_ = WeakKnowledge(names, state, hashes, tensors["values"].numpy(), described["space"])
         return self
 
     def pretrain_params(self) -> dict[str, object]:
@@ -182,6 +192,14 @@ class PretrainedRanker(TorchRanker):
         if hasattr(self, "weak_"):
             twin.weak_ = self.weak_
         return twin
+
+    def _check_weak(self, graphs: Graphs) -> None:
+        super()._check_weak(graphs)
+        if hasattr(self, "weak_") and self.weak_.space != _vocabulary(graphs.space):
+            raise InputError(
+                f"predictor '{self.name}': its encoder was pretrained on graphs of {self.weak_.space}, "
+                f"not of {_vocabulary(graphs.space)}"
+            )
 
     def _shape(self) -> str:
         """Return the hyper-parameters that the shape of the encoder depends on, as text."""
@@ -262,6 +280,10 @@ class PretrainedRanker(TorchRanker):
         return optimiser, LambdaLR(optimiser, courses)
 
 
+def _vocabulary(space: SearchSpace) -> str:
+    return f"{'/'.join(space.ops)}, at most {space.max_nodes} nodes"
+
+
 def rank_normal(values: np.ndarray) -> np.ndarray:
     """Return the ranks of values (n,), spread evenly with mean 0 and deviation 1; NaN stays NaN."""
     known = np.isfinite(values)
@@ -286,6 +308,6 @@ def _copy_prefix(net: nn.Module, state: Mapping[str, Tensor], source: str, targe
         if not name.startswith(source):
             continue
         parameter = own[target + name[len(source) :]]
-        if parameter.dim() == 3 and parameter.shape[1] > tensor.shape[1]:
+        if target == "head." and parameter.dim() == 3 and parameter.shape[1] > tensor.shape[1]:
             tensor = F.pad(tensor, (0, 0, 0, parameter.shape[1] - tensor.shape[1]))
         parameter.copy_(tensor.expand_as(parameter))
