@@ -89,8 +89,6 @@ class Table:
         for name in sorted(self.names):
             digest.update(f"{name}\0{len(self)}\0".encode())
             digest.update(_column_bytes(self.arrow.column(name)))
-            if name in self.columns:
-                digest.update(json.dumps(asdict(self.columns[name])).encode())
         return digest.hexdigest()[:12]
 
     def take(self, rows: np.ndarray) -> Table:

@@ -66,7 +66,7 @@ def test_an_incomplete_ablation_is_refused():
 def curve(*points, direction=1):
     blank = Summary(
         *["b", "d", "t", "l", "p", 0, "x", "kendall_tau", direction, 0.0, None, None, 1, None, 0.0, None],
-        *[True, True, 1.0, 0.0, 0.0, 0.0],
+        *[True, True, 1.0, 0.0, 0.0, 0.0, 0.0],
     )
     return [replace(blank, train_size=size, mean=mean) for size, mean in points]
 

@@ -11,6 +11,8 @@ import pytest
 
 from benchmarks import load
 from data.errors import InputError, TableError, UnknownNameError
+from data.graphs import Graphs
+from data.space import SearchSpace
 from data.table import Table
 from eval.cells import Cell, Task
 from eval.evaluator import make, run_cell
@@ -135,6 +137,35 @@ def test_true_labels_are_refused_as_weak_ones(nb201):
     assert dict(transfer[0].params)["weak"] == "cifar10/valid_acc"
 
 
+def test_true_labels_do_not_come_in_by_an_encoder(nb201, tmp_path):
+    """An encoder that was pretrained on a data set's true labels is refused for tasks of that data set."""
+    path = tmp_path / "encoder.safetensors"
+    graphs = nb201.graphs.take(ROWS[:200])
+    labels = {"cifar100/test_acc": nb201.target("cifar100", "test_acc")[ROWS[:200]]}
+    get("acenas")(pretrain_epochs=1).pretrain(graphs, labels).save_encoder(path)
+    cell = a_cell(nb201, "acenas", dataset="cifar100", label="test_acc", encoder=str(path), encoder_hash="x")
+    cell = replace(cell, spec=resolve(parse("acenas"), nb201, ["cifar100"], None, str(path))[0])
+    with pytest.raises(InputError, match="true labels of the task's data set"):
+        prepare(make(cell.spec), cell, nb201)
+    elsewhere = replace(cell, task=replace(cell.task, dataset="cifar10"))
+    assert prepare(make(cell.spec), elsewhere, nb201) == "x"
+
+
+def test_an_encoder_of_another_space_is_refused(acenas):
+    other = SearchSpace("other", ("a", "b", "input", "output"), 3)
+    ops = np.array([[2, 0, 3], [2, 1, 3]], np.int8)
+    edges = np.repeat(np.array([[[0, 1, 0], [0, 0, 1], [0, 0, 0]]], np.uint8), 2, axis=0)
+    with pytest.raises(InputError, match="its encoder was pretrained on graphs of"):
+        acenas.fit(Graphs(ops, edges, np.array([3, 3]), other), np.array([1.0, 2.0]))
+
+
+def test_weak_options_that_reach_no_predictor_are_refused(nb201):
+    with pytest.raises(InputError, match="for predictors that pretrain"):
+        resolve(parse("gcn,mlp"), nb201, ["cifar10"], "flops")
+    off = resolve(parse("acenas,brp_nas"), nb201, ["cifar10"], "none")
+    assert [dict(spec.params)["weak"] for spec in off] == ["none", "none"]
+
+
 @pytest.mark.parametrize(
     ("written", "resolved"),
     [
@@ -166,6 +197,9 @@ def test_a_table_of_ones_own_weak_labels(nb201, tmp_path):
     assert bench.weak("my_acc")[:100].tolist() == list(range(100))
     assert np.isnan(bench.weak("my_acc")[100:]).all()
     assert bench.table.content_hash != nb201.table.content_hash
+    Table(pa.table({"arch": arch, "flops": np.arange(100.0)})).write(mine)
+    with pytest.raises(TableError, match="flops are in nb201 already"):
+        weak_option([str(mine)], load("nb201", offline=True))
     Table(pa.table({"my_acc": np.arange(3.0)})).write(mine)
     with pytest.raises(TableError, match="needs the column 'arch'"):
         weak_option([str(mine)], load("nb201", offline=True))
