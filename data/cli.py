@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from errno import ENOSPC
 from typing import NoReturn, cast
 
 import typer
@@ -37,7 +38,8 @@ def run_cli(app: typer.Typer, args: Sequence[str] | None = None, *, prog: str | 
         code = 0
     except OSError as error:  # a full disk, a folder that cannot be written
         where = f"{error.filename}: " if error.filename else ""
-        code = fail(f"{where}{error.strerror or error}")
+        kept = "; what was finished is kept: free some space and run again" if error.errno == ENOSPC else ""
+        code = fail(f"{where}{error.strerror or error}{kept}")
     except UsageError as error:
         code = fail(f"{error.format_message()} (--help shows what there is)")  # pyright: ignore[reportAttributeAccessIssue]
     if code == 130:

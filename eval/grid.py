@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from joblib import Parallel, delayed
-from joblib.externals.loky import get_reusable_executor
 
 from benchmarks.base import Benchmark
 from data.errors import InputError
@@ -16,6 +12,7 @@ from data.split import Protocol, get_protocol
 from eval.cells import Cell, Spec, Task
 from eval.evaluator import make, run_cell, split_of
 from eval.metrics import DEFAULT_METRICS, METRICS
+from eval.parallel import run_all
 from eval.results import Row, Store, rows_of
 from eval.weak import file_hash
 
@@ -158,16 +155,10 @@ def run_grid(
     for cell in cells:
         if rows[cell] is not None:
             done(cell)
-    work = (delayed(_run)(cell, metrics, store.folder) for cell in missing)
-    processes = max(1, min(jobs, len(missing)))
-    parallel: Any = Parallel(n_jobs=processes, return_as="generator_unordered")
-    try:
-        for cell, of_cell in parallel(work):
-            rows[cell] = of_cell
-            store.append_rows(of_cell)
-            done(cell)
-    finally:
-        get_reusable_executor().shutdown(wait=True)
+    for cell, of_cell in run_all(_run, [(cell, metrics, store.folder) for cell in missing], jobs):
+        rows[cell] = of_cell
+        store.append_rows(of_cell)
+        done(cell)
     ordered = [row for cell in cells for row in rows[cell] or []]
     store.write_rows(ordered)
     store.write_scores(cells)

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed
-from joblib.externals.loky import get_reusable_executor
 
 from benchmarks.base import Benchmark
 from data.errors import TableError
 from data.files import atomic_path
 from eval.evaluator import bench_of
+from eval.parallel import run_all
 from eval.search_loop import Trace, Unit, search
 
 SCHEMA = 1
@@ -89,13 +88,9 @@ def run_units(
     for unit in units:
         if rows[unit] is not None:
             done(unit, None)
-    parallel: Any = Parallel(n_jobs=max(1, min(jobs, len(missing))), return_as="generator_unordered")
-    try:
-        for unit, of_unit, seconds in parallel(delayed(_run)(unit, folder) for unit in missing):
-            rows[unit] = of_unit
-            done(unit, seconds)
-    finally:
-        get_reusable_executor().shutdown(wait=True)
+    for unit, of_unit, seconds in run_all(_run, [(unit, folder) for unit in missing], jobs):
+        rows[unit] = of_unit
+        done(unit, seconds)
     ordered = [row for unit in units for row in rows[unit] or []]
     with atomic_path(folder / "search_rows.jsonl") as part:
         part.write_text("".join(json.dumps(row) + "\n" for row in ordered), "utf-8")
