@@ -188,6 +188,8 @@ class Benchmark:
         clash = [c.name for c in added if c.name in self.table.names]
         if clash:
             raise TableError(f"weak labels {', '.join(clash)} are in {self.info.key} already; rename them")
+        for column in added:
+            self._refuse_label(column.name, table)
         kept = Table(table.arrow.select([self.join_on, *(c.name for c in added)]), table.columns)
         self.table = self.table.join(kept, on=self.join_on)
         self._columns |= {column.name: column for column in added}
@@ -195,6 +197,20 @@ class Benchmark:
         unknown = [c.name for c in added if not np.isfinite(self.weak(c.name)).any()]
         if not added or unknown:
             raise TableError(f"the weak-label table has no value for any architecture here: {unknown}")
+
+    def _refuse_label(self, name: str, table: Table) -> None:
+        """Refuse a weak label that is one of the true labels under another name."""
+        place = {arch: i for i, arch in enumerate(self.table.column(self.join_on).to_pylist())}
+        rows = [place.get(arch, -1) for arch in table.column(self.join_on).to_pylist()]
+        values, at = table.values(name), np.array(rows)
+        for column in self._columns.values():
+            if column.kind == "label":
+                label = self.table.values(column.name)[at]
+                known = (at >= 0) & np.isfinite(values) & np.isfinite(label)
+                if known.any() and np.allclose(values[known], label[known], rtol=1e-9):
+                    raise InputError(
+                        f"'{name}' is the true label '{column.name}' by its values: no weak label"
+                    )
 
     def split_column(self, name: str) -> np.ndarray:
         """Return a text column (n,) that assigns rows to parts, "" where it assigns none."""

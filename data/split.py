@@ -76,10 +76,12 @@ class Protocol:
         if len(split.train) < train_size:
             raise InputError(
                 f"protocol '{self.name}' can train on {len(split.train):,} architectures here, "
-                f"fewer than the {train_size:,} asked for"
+                f"fewer than the {train_size:,} asked for; choose a smaller --train-size"
             )
         if len(split.test) == 0:
-            raise InputError(f"protocol '{self.name}' leaves no architecture to test on")
+            raise InputError(
+                f"protocol '{self.name}' leaves no architecture to test on; choose a smaller --train-size"
+            )
         return split
 
 

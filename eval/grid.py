@@ -151,11 +151,14 @@ def run_grid(
     """
     rows = {cell: store.rows(cell, metrics) for cell in cells}
     missing = [cell for cell in cells if rows[cell] is None]
-    store.write_rows(row for found in rows.values() for row in found or [])
     for cell in cells:
         if rows[cell] is not None:
             done(cell)
+    begun = False
     for cell, of_cell in run_all(_run, [(cell, metrics, store.folder) for cell in missing], jobs):
+        if not begun:  # not before: a run that is refused leaves the rows of an earlier one alone
+            store.write_rows(row for found in rows.values() for row in found or [])
+            begun = True
         rows[cell] = of_cell
         store.append_rows(of_cell)
         done(cell)

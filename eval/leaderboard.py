@@ -76,7 +76,9 @@ def execute(options: Options, module: str = "eval.run") -> Finished:
     notes = [describe(task, bench) for task in tasks]
     for note in notes:
         say(note)
-    folder = options.out or Path("runs") / Path(options.bench).stem
+    command = module.removeprefix("eval.")
+    name = Path(options.bench).stem + ("" if command == "run" else f"-{command}")
+    folder = options.out or Path("runs") / name
     folder.mkdir(parents=True, exist_ok=True)
     store, cells = Store(folder), grid(tasks, specs, options.repeats)
     saved = encoder_cell(cells) if options.save_encoder else None

@@ -57,7 +57,8 @@ Jobs = Annotated[
     int, typer.Option(min=0, help="Processes; 0 for one a core. Any number gives the same rows.")
 ]
 Out = Annotated[
-    Path | None, typer.Option(help="Folder for rows, scores and the report. Default: runs/BENCH.")
+    Path | None,
+    typer.Option(help="Folder for rows, scores and the report. Default: a folder under runs/."),
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="What to print on stdout.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Never touch the network.")]

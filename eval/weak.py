@@ -49,6 +49,8 @@ def resolve(
     """
     if (weak is not None or encoder) and not any(get(spec.name).pretrains for spec in specs):
         raise InputError("--weak and --encoder are for predictors that pretrain, and none of these does")
+    if weak is not None and encoder:
+        raise InputError("--encoder takes the place of --weak: give one of them")
     resolved = []
     for spec in specs:
         params = dict(spec.params)
@@ -152,6 +154,8 @@ def weak_option(items: Sequence[str] | None, bench: Benchmark) -> tuple[str | No
     tables = [item for item in items if Path(item).suffix == ".parquet"]
     if len(tables) > 1:
         raise InputError(f"one table of weak labels at a time, not {', '.join(tables)}")
+    if tables:
+        file_hash(tables[0])
     before = set(bench.weak_names)
     if tables:
         bench.add_weak(Table.read(Path(tables[0])))

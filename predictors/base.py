@@ -185,7 +185,7 @@ class Predictor(ABC):
             yield
         except AcerankError:
             raise
-        except (ValueError, ArithmeticError) as error:
+        except (ValueError, ArithmeticError, RuntimeError) as error:
             changed = {k: v for k, v in self.params().items() if v != self.defaults()[k]}
             raise InputError(f"predictor '{self.name}' cannot be fitted with {changed}: {error}") from error
 

@@ -502,3 +502,13 @@ def test_summaries_by_hand(finished: Path) -> None:
             best = max(of_board, key=lambda s: s.direction * s.mean)
             assert [s.best for s in of_board] == [s is best for s in of_board]
             assert best.tied
+
+
+def test_a_refused_run_leaves_the_rows_of_an_earlier_one(nb201: Benchmark, tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    task = tasks_of(request(train_sizes=[20]), nb201)[0]
+    run_grid(grid([task], parse("flops"), 2), ["kendall_tau"], store, jobs=1)
+    before = (tmp_path / "rows.jsonl").read_text()
+    with pytest.raises(InputError, match="gcn"):
+        run_grid(grid([task], parse("gcn:width=-1"), 2), ["kendall_tau"], store, jobs=1)
+    assert (tmp_path / "rows.jsonl").read_text() == before != ""

@@ -200,6 +200,12 @@ def test_a_table_of_ones_own_weak_labels(nb201, tmp_path):
     Table(pa.table({"arch": arch, "flops": np.arange(100.0)})).write(mine)
     with pytest.raises(TableError, match="flops are in nb201 already"):
         weak_option([str(mine)], load("nb201", offline=True))
+    truth = nb201.target("cifar100", "test_acc")[:100]
+    Table(pa.table({"arch": arch, "cheat": truth})).write(mine)
+    with pytest.raises(InputError, match="'cheat' is the true label 'cifar100_test_acc'"):
+        weak_option([str(mine)], load("nb201", offline=True))
+    with pytest.raises(InputError, match="there is no file"):
+        weak_option(["nowhere.parquet"], nb201)
     Table(pa.table({"my_acc": np.arange(3.0)})).write(mine)
     with pytest.raises(TableError, match="needs the column 'arch'"):
         weak_option([str(mine)], load("nb201", offline=True))
