@@ -15,7 +15,7 @@ def print_list() -> None:
     """Print benchmarks with their data sets, labels and weak labels; predictors, protocols, metrics."""
     sections: list[tuple[str, list[tuple[str, str]]]] = [
         ("Predictors (--predictors)", [(name, predictors.describe(name)) for name in predictors.names()]),
-        ("Losses (PREDICTOR:loss=NAME, or a sum such as ranknet+0.1*lambdarank)", predictors.loss_names()),
+        ("Losses (PREDICTOR:loss=NAME, or ranknet+0.1*lambdarank@truncation=10)", predictors.loss_names()),
         ("Protocols (--protocol)", [(p.name, p.description) for p in PROTOCOLS.values()]),
         ("Metrics (--metrics)", [(m.name, m.description) for m in METRICS.values()]),
     ]

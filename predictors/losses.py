@@ -332,26 +332,38 @@ def _vary(y: Tensor) -> Tensor:
 def parse_loss(text: str) -> Loss:
     """Return the loss of a name such as "lambdarank", or of a weighted sum such as "ranknet+0.1*lambdarank".
 
-    It takes scores, labels and, optionally, `grades`: see GRADED.
+    A name may carry parameters of its own: "lambdarank@truncation=10@sigma=2". The loss takes scores, labels
+    and, optionally, `grades`: see GRADED.
 
     Raises:
-        UnknownNameError: An unknown loss; the closest names are given.
-        InputError: A weight that is no number.
+        UnknownNameError: An unknown loss or parameter; the closest names are given.
+        InputError: A weight or a parameter that is no number.
     """
-    terms: list[tuple[float, str]] = []
+    terms: list[tuple[float, str, dict[str, float]]] = []
     for term in text.split("+"):
-        weight, star, name = term.rpartition("*")
+        weight, star, rest = term.rpartition("*")
+        name, *pairs = rest.split("@")
         check_name("loss", name, LOSSES)
-        try:
-            terms.append((float(weight) if star else 1.0, name))
-        except ValueError as error:
-            raise InputError(f"loss '{text}': '{weight}' is not a number") from error
+        known = set(getattr(LOSSES[name], "__kwdefaults__", None) or {}) - {"grades", "rank_by"}
+        params = {}
+        for pair in pairs:
+            key, _, value = pair.partition("=")
+            params[check_name(f"parameter of loss {name}", key, known)] = _number(value, text)
+        terms.append((_number(weight, text) if star else 1.0, name, params))
 
     def total(scores: Tensor, y: Tensor, *, grades: Tensor | None = None) -> Tensor:
         value = torch.zeros(len(scores))
-        for weight, name in terms:
+        for weight, name, params in terms:
             known = {"grades": grades} if name in GRADED else {}
-            value = value + weight * LOSSES[name](scores, y, **known)
+            value = value + weight * LOSSES[name](scores, y, **known, **params)
         return value
 
     return total
+
+
+def _number(text: str, whole: str) -> float:
+    """Return a number, whole ones as int; InputError names the loss it stands in."""
+    try:
+        return int(text) if text.lstrip("-").isdigit() else float(text)
+    except ValueError as error:
+        raise InputError(f"loss '{whole}': '{text}' is not a number") from error

@@ -8,7 +8,7 @@ import pytest
 import torch
 from scipy.stats import kendalltau
 
-from data.errors import UnknownNameError
+from data.errors import AcerankError, UnknownNameError
 from predictors import losses
 from predictors.losses import LOSSES, lambdarank, relevance
 from predictors.nn.sorting import neural_sort, sinkhorn
@@ -377,3 +377,20 @@ def test_relaxed_sort_hardens_to_the_sort():
         rtol=1e-2,
         atol=1e-2,
     )
+
+
+def test_losses_as_users_write_them():
+    scores, y = torch.randn(2, 9), torch.randn(2, 9)
+    found = losses.parse_loss("ranknet@sigma=2+0.5*lambdarank@truncation=3@sigma=0.5")(scores, y)
+    expected = losses.ranknet(scores, y, sigma=2) + 0.5 * losses.lambdarank(
+        scores, y, truncation=3, sigma=0.5
+    )
+    torch.testing.assert_close(found, expected)
+    for text, message in {
+        "lambdarnk": "did you mean lambdarank",
+        "lambdarank@trunction=3": "did you mean truncation",
+        "lambdarank@truncation=few": "'few' is not a number",
+        "much*mse": "'much' is not a number",
+    }.items():
+        with pytest.raises(AcerankError, match=message):
+            losses.parse_loss(text)
