@@ -85,8 +85,13 @@ class Cell:
     @cached_property
     def id(self) -> str:
         """Sixteen hex digits, the hash of `identity`."""
-        text = json.dumps(self.identity, sort_keys=True, default=repr)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return digest(self.identity)
+
+
+def digest(identity: dict[str, Any], digits: int = 16) -> str:
+    """Return hex digits that stand for everything in `identity`."""
+    text = json.dumps(identity, sort_keys=True, default=repr)
+    return hashlib.sha256(text.encode()).hexdigest()[:digits]
 
 
 def blocks(repeats: int) -> list[tuple[int, ...]]:

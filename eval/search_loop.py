@@ -6,8 +6,6 @@ queried follows from the labels of what was queried before.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.base import Benchmark
 from data.errors import InputError
 from data.graphs import Graphs
-from eval.cells import Cell, Task
+from eval.cells import Cell, Task, digest
 from eval.evaluator import fit_and_score, make
 from eval.provenance import code_hash
 from eval.strategies import make as make_strategy
@@ -64,8 +62,7 @@ class Unit:
     @cached_property
     def id(self) -> str:
         """Sixteen hex digits, the hash of `identity`."""
-        text = json.dumps(self.identity, sort_keys=True, default=repr)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return digest(self.identity)
 
 
 @dataclass(frozen=True)

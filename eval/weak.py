@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,12 +14,10 @@ from data.download import checksum, locked
 from data.errors import InputError
 from data.fetch import cache_folder
 from data.table import Table
+from eval.cells import Cell, Spec, digest
 from eval.provenance import code_hash, versions
 from predictors import get
 from predictors.base import Predictor
-
-if TYPE_CHECKING:
-    from eval.cells import Cell, Spec
 
 DEFAULT, NONE, SUPERNET, ENCODER = "default", "none", "supernet", "encoder"
 
@@ -87,7 +83,7 @@ def prepare(predictor: Predictor, cell: Cell, bench: Benchmark) -> str:
     Returns:
         A hash of the weak labels; "" if the predictor does without.
     """
-    weak = dict(cell.spec.params).get("weak", NONE) if predictor.pretrains else NONE
+    weak = _weak_of(predictor, cell)
     if weak == NONE:
         return ""
     if weak == ENCODER:
@@ -98,7 +94,7 @@ def prepare(predictor: Predictor, cell: Cell, bench: Benchmark) -> str:
                 f"{cell.task.encoder} was pretrained on {', '.join(own)}: true labels of the task's data set"
             )
         return cell.task.encoder_hash
-    labels = {name: bench.weak_for(name, cell.task.dataset) for name in weak.split("+")}
+    labels = _labels(weak, cell, bench)
     weak_hash = hash_of(labels)
     path = cached_encoder(predictor, cell, weak_hash)
     with locked(path.with_suffix(".lock"), lambda: None):
@@ -108,6 +104,14 @@ def prepare(predictor: Predictor, cell: Cell, bench: Benchmark) -> str:
             predictor.pretrain(bench.graphs.with_weak({}), labels, seed=cell.task.seed)
             predictor.save_encoder(path)
     return weak_hash
+
+
+def _weak_of(predictor: Predictor, cell: Cell) -> str:
+    return dict(cell.spec.params).get("weak", NONE) if predictor.pretrains else NONE
+
+
+def _labels(weak: str, cell: Cell, bench: Benchmark) -> dict[str, np.ndarray]:
+    return {name: bench.weak_for(name, cell.task.dataset) for name in weak.split("+")}
 
 
 def cached_encoder(predictor: Predictor, cell: Cell, weak_hash: str) -> Path:
@@ -122,17 +126,16 @@ def cached_encoder(predictor: Predictor, cell: Cell, weak_hash: str) -> Path:
         "code": code_hash([f"predictors.{predictor.name}"]),
         "versions": versions(),
     }
-    digest = hashlib.sha256(json.dumps(identity, sort_keys=True, default=repr).encode()).hexdigest()
-    return cache_folder() / "encoders" / f"{digest[:24]}.safetensors"
+    return cache_folder() / "encoders" / f"{digest(identity, 24)}.safetensors"
 
 
 def hash_of(labels: dict[str, np.ndarray]) -> str:
     """Return twelve hex digits for the names and values of weak labels."""
-    digest = hashlib.sha256()
+    content = hashlib.sha256()
     for name, values in labels.items():
-        digest.update(f"{name}\0".encode())
-        digest.update(np.ascontiguousarray(values, np.float64).tobytes())
-    return digest.hexdigest()[:12]
+        content.update(f"{name}\0".encode())
+        content.update(np.ascontiguousarray(values, np.float64).tobytes())
+    return content.hexdigest()[:12]
 
 
 def file_hash(path: str) -> str:
@@ -175,10 +178,9 @@ def encoder_cell(cells: Sequence[Cell]) -> Cell:
     found: dict[Path, Cell] = {}
     for cell in cells:
         predictor = make(cell.spec)
-        weak = dict(cell.spec.params).get("weak", NONE) if predictor.pretrains else NONE
+        weak = _weak_of(predictor, cell)
         if weak not in (NONE, ENCODER):
-            bench = bench_of(cell.task)
-            labels = {name: bench.weak_for(name, cell.task.dataset) for name in weak.split("+")}
+            labels = _labels(weak, cell, bench_of(cell.task))
             found.setdefault(cached_encoder(predictor, cell, hash_of(labels)), cell)
     if len(found) != 1:
         raise InputError(f"--save-encoder needs exactly one encoder to be pretrained; here are {len(found)}")
