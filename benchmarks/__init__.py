@@ -13,7 +13,26 @@ if TYPE_CHECKING:
     from benchmarks.base import Benchmark
 
 REGISTRY = {
+    "nb101": "benchmarks.nb101:NB101",
     "nb201": "benchmarks.nb201:NB201",
+    "nats_size": "benchmarks.nats_size:NatsSize",
+    "nb301": "benchmarks.darts:NB301",
+    "oncenas_darts": "benchmarks.darts:OncenasDarts",
+    "nds_darts": "benchmarks.nds:NdsDarts",
+    "nds_enas": "benchmarks.nds:NdsEnas",
+    "nds_pnas": "benchmarks.nds:NdsPnas",
+    "nds_nasnet": "benchmarks.nds:NdsNasnet",
+    "nds_amoeba": "benchmarks.nds:NdsAmoeba",
+    "nds_resnet": "benchmarks.nds:NdsResnet",
+    "nds_resnext_a": "benchmarks.nds:NdsResnextA",
+    "nds_resnext_b": "benchmarks.nds:NdsResnextB",
+    "proxyless": "benchmarks.mobile:Proxyless",
+    "accel_mnasnet": "benchmarks.mobile:AccelMnasnet",
+    "ofa": "benchmarks.mobile:Ofa",
+    "macro": "benchmarks.macro:Macro",
+    "channel_macro": "benchmarks.macro:ChannelMacro",
+    "transnas_micro": "benchmarks.transnas:TransnasMicro",
+    "transnas_macro": "benchmarks.transnas:TransnasMacro",
 }
 CUSTOM = "benchmarks.custom:Custom"
 TABLE_SUFFIXES = (".parquet", ".csv", ".jsonl")

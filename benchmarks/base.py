@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar, Literal, Self
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from data.errors import InputError, MissingTableError, TableError
 from data.fetch import find, locate
@@ -58,6 +59,7 @@ class Benchmark:
         columns: Labels and weak labels, by column name.
         side_tables: Tables that add weak labels, where they are found.
         join_on: Column by which side tables name their architectures.
+        renames: Column in the file -> name here. Costs are called flops and params everywhere.
         table: The table itself.
     """
 
@@ -65,6 +67,7 @@ class Benchmark:
     columns: ClassVar[tuple[Column, ...]] = ()
     side_tables: ClassVar[tuple[str, ...]] = ()
     join_on: ClassVar[str] = "arch"
+    renames: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, table: Table) -> None:
         """Wrap a table; every column that a label needs must be there."""
@@ -74,12 +77,18 @@ class Benchmark:
     @classmethod
     def load(cls, *, offline: bool = False) -> Self:
         """Load the benchmark's own table, found or fetched, with the tables that add columns to it."""
-        table = Table.read(locate(cls.info.key, offline=offline))
+        table = cls.arrange(Table.read(locate(cls.info.key, offline=offline)))
         for name in cls.side_tables:
             path = find(name)
             if path is not None:
                 table = table.join(Table.read(path), on=cls.join_on)
         return cls(table)
+
+    @classmethod
+    def arrange(cls, table: Table) -> Table:
+        """Return the table as this benchmark wants it; by default with its columns renamed by `renames`."""
+        names = [cls.renames.get(name, name) for name in table.names]
+        return Table(table.arrow.rename_columns(names), table.columns)
 
     def describe(self, table: Table) -> Iterable[Column]:
         """Return the columns of this benchmark; by default those the class declares."""
@@ -135,6 +144,12 @@ class Benchmark:
             UnknownNameError: The benchmark has no such data set or label; the closest names are given.
         """
         return self._oriented(self.label_column(dataset, name))
+
+    def seeds(self, dataset: str, name: str) -> np.ndarray | None:
+        """Return the trainings (n, seeds) that a label is the mean of, in its unit; None if not known."""
+        column = self.label_column(dataset, name)
+        found = [self.table.values(s) for s in column.seeds if s in self.table.names]
+        return column.direction * column.scale * np.stack(found, axis=1) if len(found) > 1 else None
 
     @property
     def weak_names(self) -> list[str]:
@@ -224,7 +239,7 @@ class Benchmark:
             values[values == column.failed] = np.nan
         if column.decimals is not None:
             values = np.round(values, column.decimals)
-        return column.direction * values
+        return column.direction * column.scale * values
 
 
 def numeric_columns(table: Table, kind: Literal["label", "weak"]) -> list[Column]:
@@ -236,3 +251,21 @@ def numeric_columns(table: Table, kind: Literal["label", "weak"]) -> list[Column
             described = table.columns.get(field.name, plain)
             columns.append(replace(described, kind=kind) if kind == "weak" else described)
     return columns
+
+
+def spread(table: Table, by: str, names: Iterable[str]) -> Table:
+    """Return a table with a column "PART/NAME" for each part that `by` names: its rows' values, else null.
+
+    So that rows of different parts (supernets, data sets) are never in one ranking.
+    """
+    parts = table.column(by).cast(pa.string())
+    columns = {}
+    for part in sorted(set(parts.to_pylist()) - {None}):
+        here = pc.equal(parts, part)  # pyright: ignore[reportAttributeAccessIssue]
+        for name in names:
+            values = table.column(name)
+            columns[f"{part}/{name}"] = pc.if_else(here, values, pa.scalar(None, values.type))  # pyright: ignore[reportAttributeAccessIssue]
+    arrow = table.arrow
+    for name, values in columns.items():
+        arrow = arrow.append_column(name, values)
+    return Table(arrow, table.columns)

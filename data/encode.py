@@ -27,13 +27,14 @@ def one_hot(graphs: Graphs) -> np.ndarray:
 
 
 def path_statistics(graphs: Graphs) -> np.ndarray:
-    """Return what the operations on the paths from input to output look like, (n, 4 · groups + 6).
+    """Return what the operations on the paths from input to output look like, (n, columns).
 
     A group is one operation of the vocabulary, or all operations, or the operations whose names share the
     text before their last part ("nor_conv" of nor_conv_1x1 and nor_conv_3x3). For each group: nodes of it,
     their number summed over all paths, the most and the fewest on any one path. Then: paths, edges,
     distinct edges, edges out of the input and into the output, edges straight from input to output. A
-    network without a path has −1 for the most and the fewest.
+    network without a path has −1 for the most and the fewest. In a space of several stages, the nodes of each
+    group in each stage; in a space with features, the sum of each over all nodes, and its sum in each stage.
     """
     n, v = graphs.ops.shape
     weights = _group_weights(graphs)
@@ -69,8 +70,19 @@ def path_statistics(graphs: Graphs) -> np.ndarray:
         (edges * is_output[:, None, :]).sum((1, 2)),
         (edges * is_input[:, :, None] * is_output[:, None, :]).sum((1, 2)),
     ]
-    table = np.concatenate([*by_group, np.stack(whole, axis=1)], axis=1)
+    table = np.concatenate([*by_group, np.stack(whole, axis=1), *_by_stage(graphs, weights)], axis=1)
     return np.where(np.isfinite(table), table, -1.0)
+
+
+def _by_stage(graphs: Graphs, weights: np.ndarray) -> list[np.ndarray]:
+    """Return what `path_statistics` says of stages and features, (n, columns) each."""
+    n, stages = len(graphs), len(graphs.space.stages)
+    columns = [graphs.features.sum(1)]
+    if stages > 1:
+        in_stage = graphs.stage[:, :, None] == np.arange(stages)
+        summed = np.concatenate([weights, graphs.features], axis=2)
+        columns.append(np.einsum("nvs,nvg->nsg", in_stage, summed).reshape(n, -1))
+    return columns
 
 
 def _group_weights(graphs: Graphs) -> np.ndarray:

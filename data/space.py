@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -24,6 +25,10 @@ class SearchSpace:
         max_nodes: Most nodes a graph of this space has, input and output included.
         identity: Operations that pass on the sum of their inputs unchanged.
         zero: Operations whose output is zero whatever comes in.
+        stages: Parts of the network that a node may belong to: cells, or stages of a chain.
+        features: Numbers that a node may carry, of order one: widths, depths, resolutions.
+        fold_equal: Whether parallel nodes that compute one expression count as one (NAS-Bench-201's view), or
+            each has weights of its own (NAS-Bench-101's).
     """
 
     name: str
@@ -31,6 +36,9 @@ class SearchSpace:
     max_nodes: int
     identity: tuple[str, ...] = ()
     zero: tuple[str, ...] = ()
+    stages: tuple[str, ...] = ("cell",)
+    features: tuple[str, ...] = ()
+    fold_equal: bool = True
 
     def __post_init__(self) -> None:
         """Refuse a vocabulary that contradicts itself."""
@@ -45,8 +53,113 @@ class SearchSpace:
         return [self.ops.index(name) for name in names]
 
 
+MOST_ENUMERATED = 10_000_000
+
+
 @dataclass(frozen=True)
-class EdgeSpace(SearchSpace):
+class CodeSpace(SearchSpace):
+    """A space whose architectures are written as codes: one decision, an integer, at each place.
+
+    A subclass says what graph a code is (`graphs`) and, where not every code is an architecture, which are
+    (`valid`).
+
+    Attributes:
+        choices: Number of options at each place of a code.
+    """
+
+    choices: tuple[int, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Number of codes; several may be one network, and some may not be valid."""
+        return math.prod(self.choices)
+
+    def graphs(self, codes: np.ndarray) -> Graphs:
+        """Return the graphs of n codes (n, places)."""
+        raise NotImplementedError
+
+    def valid(self, codes: np.ndarray) -> np.ndarray:
+        """Return (n,) whether each code is an architecture of this space."""
+        return np.ones(len(codes), bool)
+
+    def check(self, codes: np.ndarray) -> np.ndarray:
+        """Return codes (n, places) as an array.
+
+        Raises:
+            InputError: They have another shape, or a decision that is none of the options.
+        """
+        codes = np.asarray(codes)
+        if codes.ndim != 2 or codes.shape[1] != len(self.choices):
+            raise InputError(
+                f"space '{self.name}': codes must have shape (n, {len(self.choices)}), not {codes.shape}"
+            )
+        bad = ((codes < 0) | (codes >= np.array(self.choices))).any(1) if codes.size else np.zeros(0, bool)
+        if bad.any():
+            row = int(np.flatnonzero(bad)[0])
+            raise InputError(
+                f"space '{self.name}': code {row} has a decision outside its options "
+                f"(there are {self.choices}): {codes[row].tolist()}"
+            )
+        return codes
+
+    def format(self, codes: np.ndarray) -> list[str]:
+        """Return the text of each code, the official one where the space has one; else "0:2:1"."""
+        return [":".join(map(str, code)) for code in self.check(codes).tolist()]
+
+    def parse(self, texts: Sequence[str]) -> np.ndarray:
+        """Return the codes (n, places) of texts; the inverse of `format`.
+
+        Raises:
+            InputError: A text is no architecture of this space.
+        """
+        try:
+            codes = np.array([text.split(":") for text in texts], np.int16).reshape(-1, len(self.choices))
+        except ValueError as error:
+            raise InputError(f"space '{self.name}': not an architecture text: {error}") from error
+        return self.check(codes)
+
+    def enumerate(self) -> np.ndarray:
+        """Return all valid codes (m, places), in lexicographic order.
+
+        Raises:
+            InputError: The space is too large.
+        """
+        if self.size > MOST_ENUMERATED:
+            raise InputError(
+                f"space '{self.name}' has {self.size:.3g} codes; at most {MOST_ENUMERATED:,} are enumerated: "
+                "use sample"
+            )
+        grid = np.indices(self.choices, np.int8).reshape(len(self.choices), -1).T
+        return np.ascontiguousarray(grid[self.valid(grid)])
+
+    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Return n codes (n, places) drawn uniformly from the valid ones, with replacement."""
+        found = np.empty((0, len(self.choices)), np.int8)
+        while len(found) < n:
+            drawn = rng.integers(self.choices, size=(max(64, 2 * (n - len(found))), len(self.choices)))
+            found = np.concatenate([found, drawn[self.valid(drawn)].astype(np.int8)])
+        return found[:n]
+
+    def mutate(self, codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return codes with one random decision of each row changed to another option, all of them valid."""
+        codes = np.asarray(codes)
+        mutated = np.array(codes, np.int8)
+        open_places = np.flatnonzero(np.array(self.choices) > 1)
+        waiting = np.arange(len(mutated))
+        while len(waiting):
+            place = open_places[rng.integers(len(open_places), size=len(waiting))]
+            options = np.array(self.choices)[place]
+            changed = np.array(codes[waiting], np.int8)
+            rows = np.arange(len(waiting))
+            changed[rows, place] = (changed[rows, place] + rng.integers(1, options)) % options
+            valid = self.valid(changed)
+            mutated[waiting[valid]] = changed[valid]
+            waiting = waiting[~valid]
+        return mutated
+
+
+@dataclass(frozen=True)
+class EdgeSpace(CodeSpace):
     """Cells with an operation on every edge of a complete DAG, as in NAS-Bench-201.
 
     As a graph each edge operation becomes a node; the cell's own nodes, which only sum, become edges.
@@ -73,8 +186,15 @@ class EdgeSpace(SearchSpace):
         """Return the space of cells of `cell_nodes` nodes with one of `edge_ops` on every edge."""
         n_edges = cell_nodes * (cell_nodes - 1) // 2
         return EdgeSpace(
-            name, (*edge_ops, INPUT, OUTPUT), n_edges + 2, identity, zero, edge_ops, cell_nodes
-        )  # fmt: skip
+            name,
+            (*edge_ops, INPUT, OUTPUT),
+            n_edges + 2,
+            identity,
+            zero,
+            choices=(len(edge_ops),) * n_edges,
+            edge_ops=edge_ops,
+            cell_nodes=cell_nodes,
+        )
 
     @cached_property
     def edges(self) -> tuple[tuple[int, int], ...]:
@@ -95,13 +215,7 @@ class EdgeSpace(SearchSpace):
 
     def graphs(self, codes: np.ndarray) -> Graphs:
         """Return the graphs of codes (n, edges), integers in [0, len(edge_ops))."""
-        codes = np.asarray(codes)
-        if codes.ndim != 2 or codes.shape[1] != len(self.edges):
-            raise InputError(
-                f"space '{self.name}': codes must have shape (n, {len(self.edges)}), not {codes.shape}"
-            )
-        if codes.size and (codes.min() < 0 or codes.max() >= len(self.edge_ops)):
-            raise InputError(f"space '{self.name}': codes must lie in [0, {len(self.edge_ops)})")
+        codes = self.check(codes)
         n, v = len(codes), self.max_nodes
         ops = np.empty((n, v), np.int8)
         ops[:, 0], ops[:, -1] = self.codes(INPUT, OUTPUT)
@@ -109,22 +223,29 @@ class EdgeSpace(SearchSpace):
         adjacency = np.broadcast_to(self.adjacency, (n, v, v))
         return Graphs(ops, adjacency, np.full(n, v, np.int16), self)
 
-    def enumerate(self) -> np.ndarray:
-        """Return the codes (len(edge_ops) ** edges, edges) of the whole space, in lexicographic order."""
-        return np.array(list(itertools.product(range(len(self.edge_ops)), repeat=len(self.edges))), np.int8)
+    def format(self, codes: np.ndarray) -> list[str]:
+        """Return the NAS-Bench-201 string of each code, e.g. "|none~0|+|none~0|none~1|+|...|"."""
+        ends = [(f"|{{}}~{i}" if i else f"+|{{}}~{i}") + "|" * (i == j - 1) for i, j in self.edges]
+        form = "".join(ends).removeprefix("+")
+        return [form.format(*(self.edge_ops[c] for c in code)) for code in self.check(codes).tolist()]
 
-    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        """Return n codes (n, edges) drawn uniformly, with replacement."""
-        return rng.integers(len(self.edge_ops), size=(n, len(self.edges)), dtype=np.int8)
+    def parse(self, texts: Sequence[str]) -> np.ndarray:
+        """Return the codes (n, edges) of strings as `format` writes them."""
+        place = {op: i for i, op in enumerate(self.edge_ops)}
+        codes = np.full((len(texts), len(self.edges)), -1, np.int8)
+        for row, text in enumerate(texts):
+            names = [edge.partition("~")[0] for edge in text.replace("+", "").split("|") if edge]
+            if len(names) == len(self.edges):
+                codes[row] = [place.get(name, -1) for name in names]
+        wrong = [text for text, back in zip(texts, self._texts(codes), strict=True) if text != back]
+        if wrong:
+            raise InputError(f"space '{self.name}': not an architecture string: {wrong[0]!r}")
+        return codes
 
-    def mutate(self, codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return codes with one random edge of each row changed to another operation."""
-        mutated = np.array(codes, np.int8)
-        n = len(mutated)
-        edge = rng.integers(mutated.shape[1], size=n)
-        shift = rng.integers(1, len(self.edge_ops), size=n)
-        mutated[np.arange(n), edge] = (mutated[np.arange(n), edge] + shift) % len(self.edge_ops)
-        return mutated
+    def _texts(self, codes: np.ndarray) -> list[str]:
+        known = (codes >= 0).all(1)
+        texts = iter(self.format(codes[known]))
+        return [next(texts) if here else "" for here in known]
 
 
 NB201 = EdgeSpace.make(

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -37,6 +37,8 @@ class Column:
         note: Which epochs, seeds and split it comes from.
         decimals: Decimals the source gives; what the file holds beyond them is arithmetic noise.
         failed: Number that stands in the file for a measurement that failed.
+        scale: What the file's numbers are multiplied by to be in `unit`: 100 for a fraction, 1e-6 for millions.
+        seeds: Columns of the single trainings that this one is the mean of.
     """
 
     name: str
@@ -48,6 +50,8 @@ class Column:
     note: str = ""
     decimals: int | None = None
     failed: float | None = None
+    scale: float = 1.0
+    seeds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,9 +80,10 @@ class Table:
         return self.arrow.column(check_name("column", name, self.names))
 
     def values(self, name: str) -> np.ndarray:
-        """Return a numeric column as (n,) float64 in its own unit, NaN where the value is missing."""
+        """Return a column of numbers or truth values as (n,) float64, NaN where the value is missing."""
         column = self.column(name)
-        if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+        kind = column.type
+        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
             raise InputError(f"column '{name}' holds {column.type}, not numbers")
         return floats(column)
 
@@ -124,7 +129,7 @@ class Table:
         except (pa.ArrowInvalid, OSError) as error:
             raise TableError(f"{path} is not a whole parquet file: {error}") from error
         stored = json.loads((arrow.schema.metadata or {}).get(METADATA_KEY, b"[]"))
-        return Table(arrow.replace_schema_metadata(None), {c["name"]: Column(**c) for c in stored})
+        return Table(arrow.replace_schema_metadata(None), {c["name"]: _column(c) for c in stored})
 
     def write(self, path: Path) -> Path:
         """Write to a parquet file, whole or not at all; column descriptions go with it."""
@@ -134,6 +139,10 @@ class Table:
                 self.arrow.replace_schema_metadata({METADATA_KEY: stored.encode()}), part, compression="zstd"
             )
         return path
+
+
+def _column(stored: dict[str, Any]) -> Column:
+    return Column(**{**stored, "seeds": tuple(stored.get("seeds", ()))})
 
 
 def _column_bytes(column: pa.ChunkedArray) -> bytes:

@@ -1,8 +1,10 @@
-"""How far training noise limits any ranking of a table: twins predict each other.
+"""How far training noise limits any ranking of a table: twins, or seeds, predict each other.
 
-Twins are architectures that are the same effective network, trained more than once. Their labels differ by
-the noise of training alone. The mean of a few twins still carries noise of its own, so the figure estimates
-the ceiling from below, most of all for metrics that look at the top alone.
+Where each label is a mean of several trainings, each training is predicted by the mean of the others. Else
+twins are compared, which are architectures that are the same effective network, trained more than once. Their
+labels differ by the noise of training alone. The mean of a few still carries noise of its own, and a single
+training more than a mean, so the figure estimates the ceiling from below, most of all for metrics that look
+at the top alone.
 """
 
 from __future__ import annotations
@@ -78,3 +80,22 @@ def noise_ceiling(
     defined = [name for name in names if n >= max(2, METRICS[name].min_items)]
     values = evaluate(defined, truth[has_twin], scores[has_twin]) if defined else {}
     return {name: values.get(name, math.nan) for name in names}
+
+
+def seed_ceiling(metric_names: Iterable[str], seeds: Floats) -> dict[str, float]:
+    """Evaluate the mean of the other trainings as the score of each training; the mean over the trainings.
+
+    Args:
+        metric_names: Names as in eval.metrics.
+        seeds: (n, s) labels of s trainings of each of n architectures; those with a NaN are left out.
+
+    Returns:
+        The value of each metric by its name; NaN where fewer than max(2, k) architectures are complete.
+    """
+    names = list(metric_names)
+    whole = seeds[np.isfinite(seeds).all(1)]
+    n, s = whole.shape
+    defined = [name for name in names if n >= max(2, METRICS[name].min_items)]
+    total = whole.sum(1)
+    found = [evaluate(defined, one, (total - one) / (s - 1)) for one in whole.T] if defined else []
+    return {name: float(np.mean([v[name] for v in found])) if name in defined else math.nan for name in names}

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from data.errors import TableError
 from data.files import atomic_path
-from eval.ceiling import noise_ceiling
+from eval.ceiling import noise_ceiling, seed_ceiling
 from eval.cells import Cell, Task
 from eval.evaluator import Scored, bench_of, split_of
 from eval.metrics import METRICS, evaluate
@@ -112,9 +112,13 @@ def _audit(task: Task, repeat: int) -> _Audit:
 
 @lru_cache(maxsize=256)
 def _limits(task: Task, repeat: int, metrics: tuple[str, ...]) -> dict[str, tuple[float, float | None]]:
-    """Return (chance, noise ceiling) of each metric on a split; no ceiling where too few rows have twins."""
+    """Return (chance, noise ceiling) of each metric on a split; no ceiling where the noise is not known."""
     audit, bench = _audit(task, repeat), bench_of(task)
-    ceiling = noise_ceiling(metrics, audit.target, bench.repeated, audit.rows)
+    seeds = bench.seeds(task.dataset, task.target)
+    if seeds is not None:
+        ceiling = seed_ceiling(metrics, seeds[audit.rows])
+    else:
+        ceiling = noise_ceiling(metrics, audit.target, bench.repeated, audit.rows)
     return {
         name: (METRICS[name].chance(audit.truth), None if np.isnan(ceiling[name]) else ceiling[name])
         for name in metrics

@@ -151,9 +151,7 @@ def _refuse(path: Path, bad: np.ndarray, what: str, values: pa.Array | np.ndarra
 @cache
 def _strings() -> pa.Array:
     """Return the official strings of all cells; a cell's place here is its number below."""
-    ends = [(f"|{{}}~{i}" if i else f"+|{{}}~{i}") + "|" * (i == j - 1) for i, j in SPACE.edges]
-    form = "".join(ends).removeprefix("+")
-    return pa.array([form.format(*(SPACE.edge_ops[c] for c in code)) for code in SPACE.enumerate().tolist()])
+    return pa.array(SPACE.format(SPACE.enumerate()))
 
 
 @cache

@@ -17,16 +17,23 @@ Inputs = dict[str, Tensor]
 
 
 def graph_inputs(graphs: Graphs) -> Inputs:
-    """Return tensors of n graphs: operations (n, v, ops) one-hot, edges (n, v, v), nodes (n, v) 1 if used.
+    """Return tensors of n graphs: what each node is (n, v, f), edges (n, v, v), nodes (n, v) 1 if used.
 
-    v is the space's node limit, so that every batch of a space has the same shape.
+    A node is its operation, one-hot; in a space of several stages also its stage, one-hot; and the space's
+    features. v is the space's node limit, so that every batch of a space has the same shape.
     """
     n, used = graphs.ops.shape
-    v = graphs.space.max_nodes
-    ops = torch.zeros(n, v, len(graphs.space.ops))
+    v, space = graphs.space.max_nodes, graphs.space
+    parts = [graphs.ops[:, :, None] == np.arange(len(space.ops))]
+    if len(space.stages) > 1:
+        parts.append(
+            (graphs.stage[:, :, None] == np.arange(len(space.stages))) & (graphs.ops >= 0)[:, :, None]
+        )
+    parts.append(graphs.features)
+    own = np.concatenate(parts, axis=2, dtype=np.float32, casting="unsafe")
+    ops = torch.zeros(n, v, own.shape[2])
     edges, nodes = torch.zeros(n, v, v), torch.zeros(n, v)
-    one_hot = graphs.ops[:, :, None] == np.arange(len(graphs.space.ops))
-    ops[:, :used] = torch.from_numpy(one_hot)
+    ops[:, :used] = torch.from_numpy(own)
     edges[:, :used, :used] = torch.from_numpy(graphs.adjacency.astype(np.float32))
     nodes[:, :used] = torch.from_numpy(graphs.ops >= 0)
     return {"ops": ops, "edges": edges, "nodes": nodes}

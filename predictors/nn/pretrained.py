@@ -281,7 +281,8 @@ class PretrainedRanker(TorchRanker):
 
 
 def _vocabulary(space: SearchSpace) -> str:
-    return f"{'/'.join(space.ops)}, at most {space.max_nodes} nodes"
+    parts = [*space.stages, *space.features] if len(space.stages) > 1 or space.features else []
+    return f"{'/'.join([*space.ops, *parts])}, at most {space.max_nodes} nodes"
 
 
 def rank_normal(values: np.ndarray) -> np.ndarray:

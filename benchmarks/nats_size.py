@@ -1,0 +1,53 @@
+"""NATS-Bench size space: 32,768 networks of five widths on three data sets."""
+
+from __future__ import annotations
+
+from benchmarks.base import Benchmark, Info
+from benchmarks.lists import parsed
+from data.graphs import Graphs
+from data.spaces.chains import NATS_SIZE as SPACE
+from data.table import Column
+
+_DATASETS = ("cifar10", "cifar100", "imagenet16")
+_SPLITS = {"valid": "validation", "test": "test"}
+
+
+def _columns() -> tuple[Column, ...]:
+    labels = [
+        Column(f"{d}_{split}_acc", d, f"{split}_acc", note=f"{of} accuracy, 90 epochs")
+        for d in _DATASETS
+        for split, of in _SPLITS.items()
+    ]
+    early = [
+        Column(
+            f"{d}_valid_acc_{epochs}", d, f"valid_acc_{epochs}", kind="weak",
+            note=f"validation accuracy of a training of {int(epochs)} epochs",
+        )
+        for d in _DATASETS
+        for epochs in ("01", "12")
+    ]  # fmt: skip
+    costs = [
+        Column(c, "cifar10", c, "M", kind="weak", note="of the CIFAR-10 network; larger ranks higher")
+        for c in ("flops", "params")
+    ]
+    return (*labels, *early, *costs)
+
+
+class NatsSize(Benchmark):
+    """The size space of NATS-Bench; architectures are their five widths, "64:8:16:64:32"."""
+
+    info = Info(
+        key="nats_size",
+        title="NATS-Bench, size space",
+        citation="Dong et al., NATS-Bench, TPAMI 2021",
+        licence="MIT",
+        dataset="cifar10",
+        target="test_acc",
+        label="valid_acc",
+        weak=("cifar10_valid_acc_01", "cifar10_valid_acc_12", "flops", "params"),
+    )
+    columns = _columns()
+
+    def build_graphs(self) -> Graphs:
+        """Return chains of five layers."""
+        return SPACE.graphs(parsed(self.table, "arch", SPACE))
