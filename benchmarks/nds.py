@@ -59,7 +59,7 @@ class Nds(Benchmark):
 
 
 class _Cells(Nds):
-    space: ClassVar[CellsSpace]
+    space: ClassVar[CellsSpace]  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def build_graphs(self) -> Graphs:
         """Return the pairs of cells of all rows, width and depth at their input."""
@@ -69,7 +69,7 @@ class _Cells(Nds):
 
 
 class _Stages(Nds):
-    space: ClassVar[StagesSpace]
+    space: ClassVar[StagesSpace]  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def build_graphs(self) -> Graphs:
         """Return chains of stages."""

@@ -28,6 +28,7 @@ from eval.provenance import code_hash, device, versions
 from eval.ranking import Truth
 
 SCHEMA = 1
+MIN_TWINS = 100  # rows of a split that must have a twin before a noise ceiling is made of them
 _MEASURED = ("fit_seconds", "predict_seconds", "pretrain_seconds", "weak_hash")
 Row = dict[str, Any]
 
@@ -118,7 +119,7 @@ def _limits(task: Task, repeat: int, metrics: tuple[str, ...]) -> dict[str, tupl
     if seeds is not None:
         ceiling = seed_ceiling(metrics, seeds[audit.rows])
     else:
-        ceiling = noise_ceiling(metrics, audit.target, bench.repeated, audit.rows)
+        ceiling = noise_ceiling(metrics, audit.target, bench.repeated, audit.rows, at_least=MIN_TWINS)
     return {
         name: (METRICS[name].chance(audit.truth), None if np.isnan(ceiling[name]) else ceiling[name])
         for name in metrics

@@ -19,6 +19,7 @@ from benchmarks import REGISTRY, load
 from benchmarks.base import Benchmark
 from data.errors import InputError, MissingTableError, TableError, UnknownNameError
 from data.table import Column, Table
+from small_benchmarks import small
 
 Row = dict[str, Any]
 
@@ -27,7 +28,7 @@ Row = dict[str, Any]
 
 @pytest.mark.parametrize("key", REGISTRY)
 def test_every_benchmark_is_what_it_says(key: str, real_tables: Path) -> None:
-    bench = load(key)
+    bench = small(key)
     assert bench.info.key == key
     for text in (bench.info.title, bench.info.citation, bench.info.licence):
         assert text
@@ -44,7 +45,8 @@ def test_every_benchmark_is_what_it_says(key: str, real_tables: Path) -> None:
             y = bench.target(dataset, name)
             assert y.shape == (len(bench),)
             assert y.dtype == np.float64
-            assert np.isfinite(y).any()
+            if (dataset, name) == (bench.info.dataset, bench.info.target):
+                assert np.isfinite(y).all()
             assert not np.isinf(y).any()
             assert bench.label_column(dataset, name).note
 
@@ -393,9 +395,7 @@ def test_no_label(suffix: str, tmp_path: Path) -> None:
 @BY_SUFFIX
 def test_no_architectures(suffix: str, tmp_path: Path) -> None:
     bench = load(write(tmp_path / f"mine{suffix}", [{"architecture": STRINGS[0], "acc": 1.0}]))
-    with pytest.raises(
-        TableError, match="needs a column 'arch', or the columns 'adjacency' and 'ops'; it has"
-    ):
+    with pytest.raises(TableError, match="needs the columns 'adjacency' and 'ops', or .*, or 'arch'; it has"):
         _ = bench.graphs
 
 

@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from benchmarks.noise import twin_scores
 from data.errors import InputError
-from eval.ceiling import noise_ceiling, twin_scores
+from eval.ceiling import noise_ceiling, seed_ceiling
 from eval.metrics import DEFAULT_METRICS, METRICS
 
 
@@ -59,3 +60,21 @@ def test_bad_input_is_refused():
         twin_scores(list("abc"), [1, 2, 2])
     with pytest.raises(InputError, match="1 are infinite"):
         twin_scores([1, np.inf], [1, 1])
+
+
+def test_seed_ceiling_by_hand():
+    # Each training against the mean of the two others: orders agree but for the last training's.
+    seeds = np.array([[1.0, 1.0, 2.0], [2.0, 2.0, 1.0], [3.0, 3.0, 3.0], [np.nan, 9.0, 9.0]])
+    # Scores of the first two: (1.5, 1.5, 3), of the last one: (1, 2, 3).
+    first = METRICS["kendall_tau"]([1.0, 2.0, 3.0], [1.5, 1.5, 3.0])
+    last = METRICS["kendall_tau"]([2.0, 1.0, 3.0], [1.0, 2.0, 3.0])
+    assert seed_ceiling(["kendall_tau"], seeds)["kendall_tau"] == pytest.approx((2 * first + last) / 3)
+    assert np.isnan(seed_ceiling(["ndcg@10"], seeds)["ndcg@10"])
+
+
+def test_equal_seeds_reach_the_best_value():
+    seeds = np.repeat(np.sqrt(np.arange(120.0))[:, None], 3, axis=1)
+    ceiling = seed_ceiling(DEFAULT_METRICS, seeds)
+    assert ceiling == pytest.approx(
+        {name: METRICS[name](seeds[:, 0], seeds[:, 0]) for name in DEFAULT_METRICS}
+    )

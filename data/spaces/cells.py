@@ -99,11 +99,7 @@ class CellsSpace(CodeSpace):
             features: (n, f) the network's `features`.
         """
         n, blocks = len(ops), self.blocks
-        if concat is None:
-            concat = np.ones((n, 2, 2 + blocks), bool)
-            if self.loose_ends:
-                concat = ~(sources[..., None] == np.arange(2 + blocks)).any((2, 3))
-            concat[:, :, :2] = False
+        joined = self._joined(sources) if concat is None else concat
         size, v = 3 + 3 * blocks, self.max_nodes
         node_ops = np.full((n, v), self.ops.index(OUTPUT), np.int8)
         stage = np.zeros((n, v), np.int8)
@@ -123,13 +119,19 @@ class CellsSpace(CodeSpace):
                     adjacency[rows, value[sources[:, cell, b, side]], node] = 1
                     adjacency[:, node, add] = 1
                 node_ops[:, add] = self.ops.index(ADD)
-            adjacency[:, value, end] = concat[:, cell]
+            adjacency[:, value, end] = joined[:, cell]
             node_ops[:, end] = self.ops.index(CONCAT)
             adjacency[:, end, -1] = 1
         numbers = np.zeros((n, v, len(self.features)), np.float32)
         if features is not None:
             numbers[:, 0] = features
         return Graphs(node_ops, adjacency, np.full(n, v, np.int16), self, stage=stage, features=numbers)
+
+    def _joined(self, sources: np.ndarray) -> np.ndarray:
+        """Return which values (n, 2, 2 + blocks) the cells' outputs have, as the space says."""
+        values = np.arange(2 + self.blocks)
+        loose = ~(sources[..., None] == values).any((2, 3))
+        return (loose if self.loose_ends else np.ones_like(loose)) & (values >= 2)
 
 
 def _pairs(block: int, *, distinct: bool) -> np.ndarray:

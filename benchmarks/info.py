@@ -1,0 +1,199 @@
+"""python -m benchmarks.info KEY: what is in a benchmark's space and table."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+
+from benchmarks import load
+from data.cli import run_cli
+from data.space import CodeSpace
+
+if TYPE_CHECKING:
+    from benchmarks.base import Benchmark
+
+BINS = 20
+_TAIL = 0.02  # what lies below this quantile is one bin of the histogram
+_BAR = 40
+_MIN_PAIRS = 10
+
+
+class Format(StrEnum):
+    """Output formats."""
+
+    table = "table"
+    json = "json"
+    tsv = "tsv"
+
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def main(
+    bench: Annotated[str, typer.Argument(metavar="BENCH", help="A benchmark's key, or the path of a table.")],
+    dataset: Annotated[
+        list[str] | None, typer.Option(help="Data sets; by default the benchmark's own. `all` for all.")
+    ] = None,
+    format_: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.table,
+    offline: Annotated[bool, typer.Option("--offline", help="Never download a table.")] = False,
+) -> None:
+    """Show a benchmark: its space, its table, how accuracies are spread, how noisy they are.
+
+    The noise ceiling is Kendall's tau of the trainings of one network with each other: no predictor can be
+    judged beyond it. Weak labels are listed with their tau with the target.
+
+    Examples:
+        python -m benchmarks.info nb101
+        python -m benchmarks.info ofa --dataset all --format json
+    """
+    found = load(bench, offline=offline)
+    chosen = [found.info.dataset] if not dataset else found.datasets if dataset == ["all"] else dataset
+    described = describe(found, chosen)
+    if format_ is Format.json:
+        sys.stdout.write(json.dumps(described, indent=2, allow_nan=False) + "\n")
+    elif format_ is Format.tsv:
+        sys.stdout.write("dataset\tweak_label\tknown\tkendall_tau\n")
+        for one in described["datasets"]:
+            for weak in one["weak_labels"]:
+                tau = "" if weak["kendall_tau"] is None else repr(weak["kendall_tau"])
+                sys.stdout.write(f"{one['dataset']}\t{weak['name']}\t{weak['known']}\t{tau}\n")
+    else:
+        _print(described)
+
+
+def describe(bench: Benchmark, datasets: Iterable[str]) -> dict[str, Any]:
+    """Return what is known of a benchmark, of these data sets, as plain values."""
+    space = bench.graphs.space
+    return {
+        "benchmark": asdict(bench.info),
+        "space": {
+            "name": space.name,
+            "codes": float(space.size) if isinstance(space, CodeSpace) else None,
+            "operations": list(space.ops),
+            "stages": list(space.stages),
+            "features": list(space.features),
+            "max_nodes": space.max_nodes,
+        },
+        "architectures": len(bench),
+        "networks": len(np.unique(bench.classes)),
+        "table_hash": bench.table.content_hash,
+        "datasets": [_describe_dataset(bench, dataset) for dataset in datasets],
+    }
+
+
+def _describe_dataset(bench: Benchmark, dataset: str) -> dict[str, Any]:
+    labels = bench.labels(dataset)
+    target = bench.info.target if bench.info.target in labels else labels[0]
+    y = bench.target(dataset, target)
+    known = y[np.isfinite(y)]
+    edges = np.linspace(np.quantile(known, _TAIL), known.max(), BINS)
+    counts = [int((known < edges[0]).sum()), *np.histogram(known, edges)[0].tolist()]
+    return {
+        "dataset": dataset,
+        "labels": {name: int(np.isfinite(bench.target(dataset, name)).sum()) for name in labels},
+        "target": target,
+        "unit": bench.label_column(dataset, target).unit,
+        "note": bench.label_column(dataset, target).note,
+        "quantiles": {str(q): float(np.quantile(known, q)) for q in (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1)},
+        "histogram": {"edges": [float(known.min()), *edges.tolist()], "counts": counts},
+        "noise": _noise(bench, dataset, target),
+        "weak_labels": [_weak(bench, name, y) for name in bench.weak_names],
+    }
+
+
+def _noise(bench: Benchmark, dataset: str, target: str) -> dict[str, Any] | None:
+    """Return Kendall's tau of trainings with the others of their network; None if none is trained twice."""
+    from benchmarks.noise import other_seeds, twin_scores
+
+    seeds = bench.seeds(dataset, target)
+    if seeds is not None:
+        whole = seeds[np.isfinite(seeds).all(1)]
+        pairs, source = list(zip(whole.T, other_seeds(whole).T, strict=True)), f"{seeds.shape[1]} seeds"
+    else:
+        y = bench.target(dataset, target)
+        scores = twin_scores(y, bench.repeated)
+        twins = np.isfinite(scores)
+        pairs, source = [(y[twins], scores[twins])], "twins"
+    if len(pairs[0][0]) < _MIN_PAIRS:
+        return None
+    taus = [_tau(*pair) for pair in pairs]
+    return {"from": source, "networks": len(pairs[0][0]), "kendall_tau": float(np.mean(taus))}
+
+
+def _weak(bench: Benchmark, name: str, y: np.ndarray) -> dict[str, Any]:
+    values = bench.weak(name)
+    both = np.isfinite(values) & np.isfinite(y)
+    tau = _tau(y[both], values[both]) if both.sum() >= _MIN_PAIRS and np.ptp(values[both]) > 0 else None
+    return {
+        "name": name,
+        "default": name in bench.info.weak,
+        "known": int(np.isfinite(values).sum()),
+        "kendall_tau": tau,
+    }
+
+
+def _tau(a: np.ndarray, b: np.ndarray) -> float:
+    from scipy.stats import kendalltau
+
+    return float(kendalltau(a, b).statistic)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _print(described: dict[str, Any]) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True)
+    info, space = described["benchmark"], described["space"]
+
+    def say(text: str, style: str = "") -> None:
+        console.print(text, style=style, markup=False)
+
+    say(f"{info['title']} ({info['key']})", "bold")
+    say(f"  cite      {info['citation']}")
+    say(f"  licence   {info['licence']}")
+    if info["notes"]:
+        say(f"  note      {info['notes']}")
+    size = f", {space['codes']:,.0f} codes" if space["codes"] and space["codes"] < 1e9 else ""
+    size = f", {space['codes']:.1e} codes" if space["codes"] and not size else size
+    say(f"  space     {space['name']}{size}, at most {space['max_nodes']} nodes")
+    say(f"            operations: {', '.join(space['operations'])}")
+    if len(space["stages"]) > 1:
+        say(f"            stages: {', '.join(space['stages'])}")
+    if space["features"]:
+        say(f"            features: {', '.join(space['features'])}")
+    say(f"  table     {described['architectures']:,} architectures, {described['networks']:,} networks")
+    for dataset in described["datasets"]:
+        _print_dataset(dataset, say)
+
+
+def _print_dataset(one: dict[str, Any], say: Any) -> None:  # noqa: ANN401
+    say(f"\n{one['dataset']}", "bold")
+    say("  labels    " + ", ".join(f"{name} ({count:,})" for name, count in one["labels"].items()))
+    say(f"  target    {one['target']}: {one['note']}")
+    unit = f" {one['unit']}" if one["unit"] else ""
+    counts, edges = one["histogram"]["counts"], one["histogram"]["edges"]
+    for count, low, high in zip(counts, edges, edges[1:], strict=False):
+        bar = "█" * round(_BAR * count / max(counts)) or ("▏" if count else "")
+        say(f"  {low:9.2f} – {high:7.2f}{unit}  {count:7,}  {bar}")
+    noise = one["noise"]
+    if noise:
+        found = f"{noise['from']}, {noise['networks']:,} rows"
+        say(f"  ceiling   Kendall's tau {noise['kendall_tau']:.3f} ({found})")
+    else:
+        say("  ceiling   unknown: no network is trained more than once")
+    if one["weak_labels"]:
+        say("  weak labels, Kendall's tau with the target (* pretrained on by default)")
+    for weak in one["weak_labels"]:
+        tau = "not here" if weak["kendall_tau"] is None else f"{weak['kendall_tau']:+.3f}"
+        say(f"    {weak['name'] + '*' * weak['default']:32} {tau:>8}   {weak['known']:,} architectures")
+
+
+if __name__ == "__main__":
+    run_cli(app, prog="python -m benchmarks.info")
