@@ -39,7 +39,7 @@ def download(
     pause: float = 0.5,
     progress: Callable[[int], object] = lambda done: None,
 ) -> Path:
-    """Download `url` to `path`, which appears only when all of its bytes are the pinned ones.
+    """Download `url` to `path`, which appears only when all of its bytes are there and the pinned ones.
 
     Bytes are gathered in `path` + ".part". What an earlier attempt left there is kept and the rest asked
     for; if the whole then has the wrong checksum, it is thrown away and fetched once more from the start.
@@ -47,8 +47,8 @@ def download(
     Args:
         url: An http or https address.
         path: Where the file goes; its folder is made.
-        sha256: Pinned checksum, hex digits.
-        size: Pinned number of bytes; not one more is written.
+        sha256: Pinned checksum, hex digits; "" if none is known. Then nothing of an earlier attempt is kept.
+        size: Pinned number of bytes; 0 if not known: then what the server promises. Not one more is written.
         timeout: Seconds to wait for a connection, and for the next bytes.
         pause: Seconds before the second request; doubled before each further one.
         progress: Called with the number of bytes there are so far.
@@ -64,8 +64,10 @@ def download(
     transfer = _Transfer(url, part, size, timeout, pause, progress)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if not sha256:
+            part.unlink(missing_ok=True)
         pieced = transfer.complete()
-        got = checksum(part)
+        got = checksum(part) if sha256 else ""
         if got != sha256 and pieced:
             part.unlink()
             transfer.complete()
@@ -81,10 +83,10 @@ def download(
     return path
 
 
-def checksum(path: Path) -> str:
-    """Return the SHA-256 of a file, in hex digits."""
+def checksum(path: Path, kind: str = "sha256") -> str:
+    """Return the checksum of a file, in hex digits."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, kind).hexdigest()
 
 
 @contextmanager
@@ -111,7 +113,7 @@ def _lock(file: IO[bytes], waiting: Callable[[], object]) -> None:
 
 
 class _Transfer:
-    """Requests for one file until its part has all of the pinned bytes."""
+    """Requests for one file until its part has all of its bytes."""
 
     def __init__(
         self,
@@ -134,7 +136,7 @@ class _Transfer:
         """Ask until the part is complete; return whether it was pieced together from several answers."""
         import httpx
 
-        if self.done > self.size:
+        if self.done > self.size > 0:
             self.part.unlink()
         silent, error = 0, None
         with httpx.Client(follow_redirects=True, timeout=self.timeout) as client:
@@ -201,16 +203,22 @@ class _Transfer:
             raise _CutError("the server sent another range than asked for; starting over")
         if status == 200:
             self.part.unlink(missing_ok=True)
-        promised = self.done + int(response.headers.get("content-length", self.size - self.done))
+        length = response.headers.get("content-length")
+        if not self.size and (length is None or "content-encoding" in response.headers):
+            raise FetchError(
+                f"{where}: the server does not say how many bytes it sends, and no size is pinned"
+            )
+        promised = self.done + int(length or self.size - self.done)
+        self.size = self.size or promised
         if promised != self.size and "content-encoding" not in response.headers:
-            raise FetchError(f"{where}: the server offers {promised:,} bytes; {self.size:,} are pinned")
+            raise FetchError(f"{where}: the server offers {promised:,} bytes; {self.size:,} are expected")
 
     def _receive(self, response: httpx.Response, done: int, write: Callable[[bytes], object]) -> None:
         for chunk in response.iter_bytes():
             done += len(chunk)
             if done > self.size:
                 self.part.unlink()
-                raise FetchError(f"{self.url}: the server sends more than the {self.size:,} bytes pinned")
+                raise FetchError(f"{self.url}: the server sends more than the {self.size:,} bytes expected")
             write(chunk)
             self.progress(done)
 

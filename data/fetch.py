@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,6 +23,7 @@ import typer
 from data.cli import run_cli
 from data.download import UnreachableError, checksum, download, locked
 from data.errors import FetchError, InputError, MissingTableError, TableError
+from data.progress import bar
 from data.sources import Source, SourceFile, human, source, sources
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def fetch(
     offline: bool = False,
     max_bytes: int | None = None,
     force: bool = False,
+    release: str = "",
     say: Say = to_stderr,
 ) -> Path:
     """Make table `name` in the cache from its originals, downloading those that are not there.
@@ -96,27 +98,30 @@ def fetch(
         offline: Do not touch the network.
         max_bytes: Largest original that may be downloaded; None for no limit.
         force: Download and convert again even if the cache has the table.
+        release: Official file to make the table of, instead of the one that is taken by default.
         say: Called with one line before a download.
 
     Raises:
+        UnknownNameError: There is no such table, or it has no such release.
         MissingTableError: Originals are missing and cannot or may not be downloaded.
         FetchError: A download failed, its bytes are not the pinned ones, or the cache cannot be written.
     """
     table = source(name)
     made = cache_folder() / table.produces
-    originals = cache_folder() / "sources" / name
-    absent = [file for file in table.files if not (originals / file.name).is_file()]
-    if absent or force:
-        _check_allowed(table, absent or list(table.files), originals, offline, max_bytes)
+    originals = cache_folder() / "sources" / table.folder
+    wanted = table.originals(release)
+    absent = [file for file in wanted if (force and address(file)) or not (originals / file.name).exists()]
+    if absent or not wanted:
+        _check_allowed(table, absent, offline, max_bytes)
     try:
         with locked(originals / ".lock", lambda: say(f"{name}: waiting for another process that fetches it")):
-            if made.is_file() and not force:
+            if made.is_file() and not (force or release):
                 return made
-            missing = _missing(table, originals, force)
+            missing = _missing(wanted, originals, force)
             if missing:
-                _check_allowed(table, missing, originals, offline, max_bytes)
+                _check_allowed(table, missing, offline, max_bytes)
                 _download(table, missing, originals, say)
-            return _convert(table, originals, made)
+            return _convert(table, [originals / file.name for file in wanted], made)
     except UnreachableError as error:
         raise MissingTableError(_where_to_get(table, f"{error}; ")) from error
     except (FetchError, MissingTableError):
@@ -129,89 +134,103 @@ def fetch(
 
 
 def address(file: SourceFile) -> str:
-    """Return where an original is downloaded from: its pinned address, or ACERANK_MIRROR/NAME."""
+    """Return where an original is downloaded from: ACERANK_MIRROR/NAME, its address, or "" for nowhere."""
     mirror = os.environ.get("ACERANK_MIRROR", "").rstrip("/")
     return f"{mirror}/{quote(file.name)}" if mirror else file.url
 
 
-def _missing(table: Source, originals: Path, force: bool) -> list[SourceFile]:
-    """Return the originals that are not in place with the pinned bytes; wrong ones are removed."""
+def fault(file: SourceFile, path: Path) -> str:
+    """Return how the checksum of a file that is there differs from what is known of it; "" if it does not."""
+    for kind, known in (("sha256", file.sha256), ("md5", file.md5)):
+        if known and path.is_file():
+            got = checksum(path, kind)
+            if not got.endswith(known):
+                ends = "" if len(known) == len(got) else " at the end"
+                return f"wrong checksum: expected {kind.upper()} {known}{ends}, got {got}"
+    return ""
+
+
+def _missing(wanted: Sequence[SourceFile], originals: Path, force: bool) -> list[SourceFile]:
+    """Return the originals that are not in place with the right bytes; wrong ones are removed.
+
+    Raises:
+        TableError: One that was put there by hand is wrong.
+    """
     missing = []
-    for file in table.files:
+    for file in wanted:
         path = originals / file.name
-        if path.is_file() and checksum(path) != file.sha256:
+        if wrong := fault(file, path):
+            if not address(file):
+                raise TableError(f"{path}: {wrong}; download it again")
             path.unlink()
-        if force or not path.is_file():
+        if not path.exists() or (force and address(file)):
             missing.append(file)
     return missing
 
 
 def _check_allowed(
-    table: Source, missing: list[SourceFile], originals: Path, offline: bool, max_bytes: int | None
+    table: Source, missing: Sequence[SourceFile], offline: bool, max_bytes: int | None
 ) -> None:
-    if table.manual and not os.environ.get("ACERANK_MIRROR"):
-        names = ", ".join(file.name for file in missing)
-        raise MissingTableError(_where_to_get(table, f"{table.manual}; put {names} into {originals}; "))
+    by_hand = [file for file in missing if not address(file)]
+    if by_hand or not missing:
+        names = ", ".join(f"{file.name} ({file.note})" if file.note else file.name for file in by_hand)
+        convert = f"`python -m data.convert {table.name} PATH`"
+        manual = table.manual or f"{names} can only be had by hand; then {convert}"
+        raise MissingTableError(_where_to_get(table, f"{manual}; "))
     if offline or os.environ.get("ACERANK_OFFLINE", "0") not in ("", "0"):
         raise MissingTableError(_where_to_get(table, "not downloaded, because offline; "))
-    largest = max(missing, key=lambda file: file.size)
-    if max_bytes is not None and largest.size > max_bytes:
-        limit = f"{human(max_bytes)} is the limit of what is downloaded unasked"
-        raise MissingTableError(_where_to_get(table, f"{largest.name} has {human(largest.size)}; {limit}; "))
+    if max_bytes is None:
+        return
+    limit = f"{human(max_bytes)} is the limit of what is downloaded unasked"
+    for file in missing:
+        if not file.size or file.size > max_bytes:
+            size = f"has {human(file.size)}" if file.size else "is of unknown size"
+            raise MissingTableError(_where_to_get(table, f"{file.name} {size}; {limit}; "))
 
 
 def _where_to_get(table: Source, why: str) -> str:
     """Return the one message about a table that was not found."""
     searched = ", ".join(f"{folder}{'' if folder.is_dir() else ' (no such folder)'}" for folder in folders())
+    get = "" if table.manual else f"Get it with `python -m data.fetch {table.name}` ({table.amount}), or "
     return (
         f"table '{table.name}' not found: {why}looked for {table.produces} in {searched}. "
-        f"Get it with `python -m data.fetch {table.name}` ({table.amount}), or set ACERANK_DATA to a folder "
-        f"that holds {table.produces}"
+        f"{get or 'Or '}set ACERANK_DATA to a folder that holds {table.produces}"
     )
 
 
-def _download(table: Source, missing: list[SourceFile], originals: Path, say: Say) -> None:
+def _download(table: Source, missing: Sequence[SourceFile], originals: Path, say: Say) -> None:
     total = sum(file.size for file in missing)
     mirror = os.environ.get("ACERANK_MIRROR")
     origins = [mirror] if mirror else sorted({file.origin for file in missing})
-    sums = ", ".join(f"{file.name} {file.sha256[:12]}" for file in missing)
+    checks = ", ".join(f"{file.name}: {file.checksum}" for file in missing)
     say(
-        f"{table.name}: downloading {human(total)} in {len(missing)} file{'s' * (len(missing) != 1)} "
-        f"from {', '.join(origins)} (SHA-256: {sums})"
+        f"{table.name}: downloading {human(total) + ' in ' if total else ''}"
+        f"{len(missing)} file{'s' * (len(missing) != 1)} from {', '.join(origins)} ({checks})"
     )
-    with ExitStack() as stack:
-        show = _progress_bar(stack, table.name, total)
+    with bar(table.name, total) as show:
         before = 0
         for file in missing:
-            download(
+            path = download(
                 address(file),
                 originals / file.name,
                 sha256=file.sha256,
                 size=file.size,
                 progress=lambda done, before=before: show(before + done),
             )
+            if wrong := fault(file, path):
+                path.unlink()
+                raise FetchError(f"{address(file)}: {wrong}; nothing was kept")
             before += file.size
 
 
-def _progress_bar(stack: ExitStack, name: str, total: int) -> Callable[[int], object]:
-    """Return what is to be told the bytes that are there; it shows them if stderr is a terminal."""
-    if not sys.stderr.isatty():
-        return lambda done: None
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+def _convert(table: Source, originals: Sequence[Path], made: Path) -> Path:
+    from data.convert import convert, convert_path
 
-    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
-    bar = stack.enter_context(Progress(*columns, console=Console(stderr=True), transient=True))
-    task = bar.add_task(name, total=total)
-    return lambda done: bar.update(task, completed=done)
-
-
-def _convert(table: Source, originals: Path, made: Path) -> Path:
-    from data.convert import convert
-
-    files = {file.name: originals / file.name for file in table.files}
     try:
-        return convert(table.converter, files).write(made)
+        if table.converter and [file.name for file in table.files] == [path.name for path in originals]:
+            return convert(table.converter, {path.name: path for path in originals}).write(made)
+        with bar(f"converting {originals[0].name}") as show:
+            return convert_path(table.name, originals[0], show).write(made)
     except TableError as error:
         raise TableError(f"table '{table.name}' cannot be made: {error}") from error
 
@@ -240,6 +259,9 @@ def main(
     force: Annotated[
         bool, typer.Option("--force", help="Download and convert again, even if the table is there.")
     ] = False,
+    release: Annotated[
+        str, typer.Option(help="Official file to make the table of, if there are several (see --list).")
+    ] = "",
 ) -> None:
     """Find public tables, or download them, checked, into the cache; prints the file of each.
 
@@ -255,10 +277,10 @@ def main(
     if not names:
         raise InputError(f"name a table, or use --list; tables: {', '.join(sources())}")
     for name in names:
-        source(name)
+        source(name).originals(release)
     for name in names:
-        if force:
-            path = fetch(name, offline=offline, force=True)
+        if force or release:
+            path = fetch(name, offline=offline, force=force, release=release)
         else:
             path = locate(name, offline=offline, max_bytes=None)
         sys.stdout.write(f"{path}\n")
@@ -277,10 +299,8 @@ def describe(table: Source) -> dict[str, object]:
         "licence": table.licence,
         "citation": table.citation,
         "manual": table.manual,
-        "files": [
-            {"name": file.name, "url": file.url, "sha256": file.sha256, "size": file.size}
-            for file in table.files
-        ],
+        "files": [asdict(file) for file in table.files],
+        "releases": [asdict(file) for file in table.releases],
     }
 
 
@@ -306,23 +326,30 @@ def listing(form: Format) -> str:
 def _grid() -> Grid:
     from rich.table import Table as Grid
 
-    grid = Grid(show_lines=True)
-    for heading in ("table", "found", "licence", "citation"):
-        grid.add_column(heading, overflow="fold")
+    grid = Grid(show_lines=True, expand=True)
+    for heading, ratio in (("table", 5), ("found", 3), ("licence", 2), ("citation", 2)):
+        grid.add_column(heading, overflow="fold", ratio=ratio)
     for table in sources().values():
         found = find(table.name)
-        get = table.manual or f"python -m data.fetch {table.name}"
+        get = table.manual or f"python -m data.fetch {table.name} ({table.amount})"
         there = f"{found} ({human(found.stat().st_size)})" if found else f"no; {get}"
-        grid.add_row(
-            f"[bold]{table.name}[/]\n{table.title}\n{table.amount}", there, table.licence, table.citation
-        )
+        what = [f"[bold]{table.name}[/]", table.title, *map(_line, (*table.files, *table.releases))]
+        grid.add_row("\n".join(what), there, table.licence, table.citation)
     return grid
+
+
+def _line(file: SourceFile) -> str:
+    """Return what the list says of an original."""
+    facts = [human(file.size)] if file.size else []
+    return f"- {file.name} ({'; '.join([*facts, *filter(None, [file.note]), file.checksum])})"
 
 
 def _cell(value: object) -> str:
     """Return a field as one TSV cell."""
     if isinstance(value, list):
-        return " ".join(str(item["url"] if isinstance(item, Mapping) else item) for item in value)
+        return " ".join(
+            str((item["url"] or item["name"]) if isinstance(item, Mapping) else item) for item in value
+        )
     return "" if value is None else str(value)
 
 

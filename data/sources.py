@@ -19,15 +19,27 @@ class SourceFile:
 
     Attributes:
         name: File name, in the cache and on a mirror.
+        sha256: Checksum, hex digits; "" if it is not known.
+        md5: Last digits of its MD5, which some official names carry; "" if they are not known. With neither
+            checksum only the checks of the file's own format hold.
+        size: Bytes; 0 if not known.
         url: Pinned address; "" if it can only be had by hand.
-        sha256: Checksum, hex digits.
-        size: Bytes.
+        note: What sets a release apart from the others of its table.
     """
 
     name: str
-    sha256: str
-    size: int
+    sha256: str = ""
+    md5: str = ""
+    size: int = 0
     url: str = ""
+    note: str = ""
+
+    @property
+    def checksum(self) -> str:
+        """What the file is checked by, for people."""
+        if self.sha256 or self.md5:
+            return f"SHA-256 {self.sha256[:12]}" if self.sha256 else f"MD5 ...{self.md5[-6:]}"
+        return "no checksum known, only its format's own checks"
 
     @property
     def origin(self) -> str:
@@ -46,9 +58,12 @@ class Source:
         licence: Who may use it.
         citation: Whom to cite.
         produces: File name of the converted table.
-        converter: Key of the function that makes the table of the originals.
-        files: The originals.
+        converter: Key of the function that makes the table of `files`; "" if there are none.
+        files: Originals that make the table together.
+        releases: Official files of which any one makes the table; the first is taken unless told otherwise.
         manual: What to do by hand if they cannot be downloaded; "" if they can.
+        folder: Folder of the cache for the originals; tables with the same originals share one.
+        joins: Table that this one adds columns to; "" if it stands alone.
     """
 
     name: str
@@ -56,20 +71,34 @@ class Source:
     licence: str
     citation: str
     produces: str
-    converter: str
-    files: tuple[SourceFile, ...]
+    converter: str = ""
+    files: tuple[SourceFile, ...] = ()
+    releases: tuple[SourceFile, ...] = ()
     manual: str = ""
+    folder: str = ""
+    joins: str = ""
+
+    def originals(self, release: str = "") -> tuple[SourceFile, ...]:
+        """Return the files that are downloaded for the table; of its releases, `release`.
+
+        Raises:
+            UnknownNameError: It has no such release.
+        """
+        if release:
+            names = [file.name for file in self.releases]
+            return (self.releases[names.index(check_name(f"release of {self.name}", release, names))],)
+        return self.files or self.releases[:1]
 
     @property
     def size(self) -> int:
-        """Bytes of all originals together."""
-        return sum(file.size for file in self.files)
+        """Bytes of all originals together; 0 if not known."""
+        return sum(file.size for file in self.originals())
 
     @property
     def amount(self) -> str:
         """Number and size of the originals, for people: "6 files, 12.6 MB"."""
-        count = len(self.files)
-        return f"{count} file{'s' * (count != 1)}, {human(self.size)}"
+        count = len(self.originals())
+        return f"{count} file{'s' * (count != 1)}, {human(self.size) if self.size else 'size not known'}"
 
 
 @cache
@@ -94,4 +123,7 @@ def human(size: float) -> str:
 
 
 def _source(name: str, entry: Mapping[str, Any]) -> Source:
-    return Source(name, **{**entry, "files": tuple(SourceFile(**file) for file in entry["files"])})
+    lists = {
+        part: tuple(SourceFile(**file) for file in entry.get(part, ())) for part in ("files", "releases")
+    }
+    return Source(name, **{"folder": name, **entry, **lists})

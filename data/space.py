@@ -237,15 +237,12 @@ class EdgeSpace(CodeSpace):
             names = [edge.partition("~")[0] for edge in text.replace("+", "").split("|") if edge]
             if len(names) == len(self.edges):
                 codes[row] = [place.get(name, -1) for name in names]
-        wrong = [text for text, back in zip(texts, self._texts(codes), strict=True) if text != back]
-        if wrong:
-            raise InputError(f"space '{self.name}': not an architecture string: {wrong[0]!r}")
+        known: list[bool] = (codes >= 0).all(1).tolist()  # pyright: ignore[reportAssignmentType]
+        back = iter(self.format(codes[known]))
+        for text, is_known in zip(texts, known, strict=True):
+            if not is_known or next(back) != text:
+                raise InputError(f"space '{self.name}': not an architecture string: {text!r}")
         return codes
-
-    def _texts(self, codes: np.ndarray) -> list[str]:
-        known = (codes >= 0).all(1)
-        texts = iter(self.format(codes[known]))
-        return [next(texts) if here else "" for here in known]
 
 
 NB201 = EdgeSpace.make(

@@ -9,27 +9,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from eval import bench_nb101
+from eval.figures import Figure
 from eval.origin import start
 
 NB101_CELLS = 423_624
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One measured figure and what it aims for."""
-
-    name: str
-    value: float | None
-    goal: float
-    unit: str
-    note: str = ""
 
 
 class Format(StrEnum):
@@ -47,7 +38,7 @@ def main(
     only: Annotated[str | None, typer.Option(help="Names of parts, separated by commas.")] = None,
     format_: Annotated[Format, typer.Option("--format", help="What to print on stdout.")] = Format.table,
 ) -> None:
-    """Print the speed of the command line, of reading NAS-Bench-201, of a default run, of GCN and metrics."""
+    """Print how fast the command line, tables, spaces, predictors, metrics and a default run are here."""
     from data.fetch import locate
     from data.names import check_name
 
@@ -70,7 +61,7 @@ def _print(figures: list[Figure]) -> None:
     table = Table("figure", "measured", "goal", "note", title="Speed here")
     for f in figures:
         measured = "—" if f.value is None else f"{f.value:.3g} {f.unit}"
-        table.add_row(f.name, measured, f"< {f.goal:g} {f.unit}", f.note)
+        table.add_row(f.name, measured, f"{'>' if f.more else '<'} {f.goal:g} {f.unit}", f.note)
     Console().print(table)
 
 
@@ -220,6 +211,9 @@ PARTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "gcn": gcn,
     "acenas": acenas,
     "metrics": metrics,
+    "nb101_cells": bench_nb101.cells,
+    "nb101_scoring": bench_nb101.scoring,
+    "nb101_conversion": bench_nb101.conversion,
     "default_run": default_run,
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
 
-from data.convert import CONVERTERS, convert
+from data.convert import CONVERTERS, FORMATS, convert
 from data.errors import TableError, UnknownNameError
 from data.sources import sources
 from data.table import Table
@@ -36,7 +37,7 @@ def assert_same(table: Table, published: Path) -> None:
             assert table.arrow[name].equals(expected[name]), name
 
 
-@pytest.mark.parametrize("name", sources())
+@pytest.mark.parametrize("name", [name for name, source in sources().items() if source.files])
 def test_real_originals_give_the_published_table(
     name: str, data_dir: Path, originals: dict[str, Path]
 ) -> None:
@@ -165,6 +166,11 @@ def test_a_missing_original_is_named(originals: dict[str, Path]) -> None:
 
 
 def test_every_source_has_a_converter_and_unknown_ones_are_refused() -> None:
-    assert {source.converter for source in sources().values()} <= set(CONVERTERS)
+    assert {source.converter for source in sources().values() if source.files} == set(CONVERTERS)
+    assert {name for name, source in sources().items() if source.releases} <= set(FORMATS) <= set(sources())
+    for name, source in sources().items():
+        for command in re.findall(r"`python -m data.convert (\w+)", source.manual):
+            assert command == name
+            assert name in FORMATS
     with pytest.raises(UnknownNameError, match="did you mean nb201"):
         convert("nb20", {})

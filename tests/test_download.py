@@ -23,12 +23,17 @@ class Blob:
         self.part = target.with_name("blob.bin.part")
         self.plan = server.plans["blob.bin"]
 
-    def download(self, timeout: float = 5.0, progress: Callable[[int], object] = lambda done: None) -> Path:
+    def download(
+        self,
+        timeout: float = 5.0,
+        progress: Callable[[int], object] = lambda done: None,
+        pinned: bool = True,
+    ) -> Path:
         return download(
             f"{self.server.address}/blob.bin",
             self.target,
-            sha256=hashlib.sha256(self.content).hexdigest(),
-            size=len(self.content),
+            sha256=hashlib.sha256(self.content).hexdigest() if pinned else "",
+            size=len(self.content) if pinned else 0,
             timeout=timeout,
             pause=0.001,
             progress=progress,
@@ -116,6 +121,31 @@ def test_wrong_bytes_after_a_resume_are_fetched_once_more_from_the_start(blob: B
     assert blob.ranges == [None, "bytes=150000-", None]
 
 
+@pytest.mark.parametrize("plans", [[], ["cut"], ["503"], ["redirect"]])
+def test_without_pins_the_servers_promise_holds(plans: list[str], blob: Blob) -> None:
+    blob.target.parent.mkdir()
+    blob.part.write_bytes(b"of another file")  # nothing could tell whether it belongs here
+    blob.plan += plans
+    blob.download(pinned=False)
+    blob.assert_good()
+    assert blob.ranges[0] is None
+
+
+@pytest.mark.parametrize(
+    ("plans", "message"),
+    [
+        (["silent-cut"], "does not say how many bytes it sends, and no size is pinned"),
+        (["cut", "promise-more"], "the server offers 300,005 bytes; 300,000 are expected"),
+        (["404"], "the server answered 404"),
+    ],
+)
+def test_without_pins_a_server_must_promise(plans: list[str], message: str, blob: Blob) -> None:
+    blob.plan += plans
+    with pytest.raises(FetchError, match=message):
+        blob.download(pinned=False)
+    assert not blob.target.exists()
+
+
 @pytest.mark.parametrize("size", [100, 299_999, 300_000, 300_001, 500_000])
 def test_a_corrupt_part_is_thrown_away(blob: Blob, size: int) -> None:
     blob.target.parent.mkdir()
@@ -137,8 +167,8 @@ def test_a_redirect_is_followed(blob: Blob) -> None:
         (["redirect", "404"], r"redirected to http.*/elsewhere/blob.bin.*answered 404"),
         (["redirect-file"], "blob.bin"),
         (["redirect"] * 30, "redirects"),
-        (["promise-more"], "the server offers 300,005 bytes; 300,000 are pinned"),
-        (["long"], "more than the 300,000 bytes pinned"),
+        (["promise-more"], "the server offers 300,005 bytes; 300,000 are expected"),
+        (["long"], "more than the 300,000 bytes expected"),
     ],
 )
 def test_what_no_retry_can_mend_fails_at_once(blob: Blob, plans: list[str], message: str) -> None:

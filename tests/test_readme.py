@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from data.convert import FORMATS
 from data.sources import sources
 from data.split import PROTOCOLS
 from eval.metrics import METRICS
@@ -101,5 +102,9 @@ def test_the_commands_exist(words: list[str]) -> None:
 
 def test_every_public_table_is_named() -> None:
     for name, table in sources().items():
-        assert f"python -m data.fetch {name}" in README
-        assert table.amount.rpartition(", ")[2] in README
+        if any(file.url for file in table.originals()):
+            assert f"python -m data.fetch {name}" in README
+            assert not table.size or table.amount.rpartition(", ")[2] in README
+        else:
+            assert f"python -m data.convert {name}" in README or name not in FORMATS
+            assert f"| {name} |" in README

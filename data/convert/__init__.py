@@ -1,16 +1,76 @@
-"""Converters: public originals -> Table. The registry holds strings, so that listing imports none."""
+"""Converters: public originals -> Table. The registries hold strings, so that listing imports none."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from data.errors import MissingTableError, TableError
 from data.names import check_name
 
 if TYPE_CHECKING:
     from data.table import Table
+
+Progress = Callable[[float], object]
+"""Called with the share (0 to 1) of the original that has been read."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """An official format of a table.
+
+    Attributes:
+        title: What it is, for people: "nasbench_only108.tfrecord, nasbench_full.tfrecord".
+        matches: "module:function" of (path) -> bool: a cheap look at a file or folder.
+        read: "module:function" of (path, progress) -> Table: all of it, in bounded memory.
+    """
+
+    title: str
+    matches: str
+    read: str
+
+
+def _official(title: str, at: str) -> tuple[Format, ...]:
+    """Return the one format whose functions are `matches` and `read` at "module:" or "module:prefix"."""
+    return (Format(title, f"data.convert.{at}matches", f"data.convert.{at}read"),)
+
+
+FORMATS: Mapping[str, tuple[Format, ...]] = {
+    "nb201": _official(
+        "NATS-tss-v1_0-3ffb9-simple folder, NAS-Bench-201-v1_0-e61699.pth or NAS-Bench-201-v1_1-096897.pth",
+        "nats:TOPOLOGY.",
+    ),
+    "nats_size": _official("NATS-sss-v1_0-50262-simple folder", "nats:SIZE."),
+    "transnas_micro": _official("transnas-bench_v10141024.pth", "transnas:MICRO."),
+    "transnas_macro": _official("transnas-bench_v10141024.pth", "transnas:MACRO."),
+    "nb101": _official("nasbench_only108.tfrecord, nasbench_full.tfrecord", "nb101:"),
+    "nds_darts": _official("nds_data folder, data.zip or DARTS*.json", "nds:DARTS."),
+    "nds_enas": _official("nds_data folder, data.zip or ENAS*.json", "nds:ENAS."),
+    "nds_pnas": _official("nds_data folder, data.zip or PNAS*.json", "nds:PNAS."),
+    "nds_nasnet": _official("nds_data folder, data.zip or NASNet*.json", "nds:NASNET."),
+    "nds_amoeba": _official("nds_data folder, data.zip or Amoeba*.json", "nds:AMOEBA."),
+    "nds_resnet": _official("nds_data folder, data.zip or ResNet*.json", "nds:RESNET."),
+    "nds_resnext_a": _official("nds_data folder, data.zip or ResNeXt-A*.json", "nds:RESNEXT_A."),
+    "nds_resnext_b": _official("nds_data folder, data.zip or ResNeXt-B*.json", "nds:RESNEXT_B."),
+    "nds_vanilla": _official("nds_data folder, data.zip or Vanilla*.json", "nds:VANILLA."),
+    "nb301": _official("folder or zip of results_*.json", "nb301:"),
+    "proxyless": _official(
+        "random_architectures.csv, searched_architectures.csv, proxyless-*.csv or their folder", "proxyless:"
+    ),
+    "oncenas_darts": _official("data-545.csv", "oncenas:"),
+    "ofa": _official("folder with dataset.pkl by supernet, mbnv3w10_*.csv, or both", "ofa:"),
+    "macro": _official("nas-bench-macro_cifar10.json", "macro:"),
+    "nb201_zero_cost": _official("zc_nasbench201.json", "zero_cost:"),
+    "nb101_zero_cost": _official("zc_nasbench101.json", "zero_cost:nb101_"),
+    "nb201_hardware": _official("HW-NAS-Bench-v1_0.pickle", "hardware:"),
+    "channel_macro": _official(
+        "Results_MobileNet.json, Results_ResNet.json or their folder", "macro:channel_"
+    ),
+}
 
 CONVERTERS: Mapping[str, str] = {
     "nb201": "data.convert.nb201:accuracies",
@@ -26,5 +86,27 @@ def convert(key: str, files: Mapping[str, Path]) -> Table:
         UnknownNameError: There is no converter `key`.
         TableError: A file is not what its format says; the file and the line are named.
     """
-    module, _, function = CONVERTERS[check_name("converter", key, CONVERTERS)].partition(":")
-    return getattr(import_module(module), function)(files)
+    return _load(CONVERTERS[check_name("converter", key, CONVERTERS)])(files)
+
+
+def convert_path(key: str, path: Path, progress: Progress = lambda share: None) -> Table:
+    """Return the table `key` that an official file or folder holds; the format is found from the file.
+
+    Raises:
+        UnknownNameError: No official format of `key` is known.
+        MissingTableError: There is nothing at `path`.
+        TableError: `path` is in none of the formats, or not what its format says.
+    """
+    formats = FORMATS[check_name("table with official formats", key, FORMATS)]
+    if not path.exists():
+        raise MissingTableError(f"there is no file or folder '{path}'")
+    for form in formats:
+        if _load(form.matches)(path):
+            return _load(form.read)(path, progress)
+    known = "; ".join(form.title for form in formats)
+    raise TableError(f"{path} is in no official format of {key}; known: {known}")
+
+
+def _load(name: str) -> Any:  # noqa: ANN401
+    module, _, function = name.partition(":")
+    return attrgetter(function)(import_module(module))
