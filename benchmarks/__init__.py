@@ -24,6 +24,7 @@ REGISTRY = {
     "nds_nasnet": "benchmarks.nds:NdsNasnet",
     "nds_amoeba": "benchmarks.nds:NdsAmoeba",
     "nds_resnet": "benchmarks.nds:NdsResnet",
+    "nds_vanilla": "benchmarks.nds:NdsVanilla",
     "nds_resnext_a": "benchmarks.nds:NdsResnextA",
     "nds_resnext_b": "benchmarks.nds:NdsResnextB",
     "proxyless": "benchmarks.mobile:Proxyless",

@@ -17,6 +17,10 @@ from data.graphs import Graphs
 from data.names import check_name
 from data.table import Column, Table
 
+ZERO_COST = "zero-cost proxy on CIFAR-10, NAS-Bench-Suite-Zero"
+PROXIES = (
+    "epe_nas", "fisher", "grad_norm", "grasp", "jacov", "l2_norm", "nwot", "plain", "snip", "synflow", "zen"
+)  # fmt: skip
 PLAIN_DATASET = "table"  # data set of columns that nobody described
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmarks.base import Benchmark, Info
+from benchmarks.base import PROXIES, ZERO_COST, Benchmark, Info
 from benchmarks.lists import codes_of, lists
 from data.arrow import floats
 from data.errors import TableError
@@ -51,7 +51,9 @@ class NB101(Benchmark):
         _column("test", _LAST),
         *(_column("valid", epochs) for epochs in BUDGETS[:-1]),
         Column("params", "cifar10", "params", "M", kind="weak", note="trainable", scale=1e-6),
+        *(Column(p, "cifar10", p, "", kind="weak", note=ZERO_COST, failed=-1e8) for p in PROXIES),
     )
+    side_tables = ("nb101_zero_cost",)
     join_on = "hash"
 
     def __init__(self, table: Table) -> None:

@@ -6,17 +6,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benchmarks.base import Benchmark, Info
+from benchmarks.base import PROXIES, ZERO_COST, Benchmark, Info
 from data.arrow import floats
 from data.errors import TableError
 from data.graphs import Graphs
 from data.space import NB201 as SPACE
 from data.table import Column
 
-_ZERO_COST = "zero-cost proxy on CIFAR-10, NAS-Bench-Suite-Zero"
-_PROXIES = (
-    "epe_nas", "fisher", "grad_norm", "grasp", "jacov", "l2_norm", "nwot", "plain", "snip", "synflow", "zen"
-)  # fmt: skip
 _COST = "of the CIFAR-10 network; larger ranks higher"
 _HARDWARE = "measured or simulated for the CIFAR-10 network, HW-NAS-Bench"
 _DEVICES = {
@@ -60,7 +56,7 @@ def _columns() -> tuple[Column, ...]:
         Column("gdas230_acc", "cifar10", "gdas230_acc", kind="weak", note="GDAS supernet, epoch 230"),
         Column("flops", "cifar10", "flops", "M", kind="weak", note=_COST, decimals=6),
         Column("params", "cifar10", "params", "M", kind="weak", note=_COST, decimals=6),
-        *(Column(p, "cifar10", p, "", kind="weak", note=_ZERO_COST, failed=-1e8) for p in _PROXIES),
+        *(Column(p, "cifar10", p, "", kind="weak", note=ZERO_COST, failed=-1e8) for p in PROXIES),
         *(
             Column(name, "cifar10", name, unit, kind="weak", note=_HARDWARE, failed=-1)
             for kind, unit in (("latency", "ms"), ("energy", "mJ"))

@@ -1,4 +1,4 @@
-"""NDS: random networks of the DARTS, ENAS, PNAS, NASNet and Amoeba spaces, and of ResNet and ResNeXt.
+"""NDS: random networks of DARTS, ENAS, PNAS, NASNet and Amoeba cells, plain ones, ResNets, ResNeXts.
 
 Each part of the release (data set, and what was sampled or fixed) is a data set of its own here: their
 networks are trained with other settings and never in one ranking.
@@ -15,12 +15,12 @@ from benchmarks.lists import cells, padded
 from data.graphs import Graphs
 from data.space import CodeSpace
 from data.spaces.cells import NDS_AMOEBA, NDS_DARTS, NDS_ENAS, NDS_NASNET, NDS_PNAS, CellsSpace
-from data.spaces.stages import NDS_RESNET, NDS_RESNEXT_A, NDS_RESNEXT_B, STAGES, StagesSpace
+from data.spaces.stages import NDS_RESNET, NDS_RESNEXT_A, NDS_RESNEXT_B, NDS_VANILLA, STAGES, StagesSpace
 from data.table import Column, Table
 
 SUBSETS = (
     *("cifar10", "cifar10_fix-w-d", "cifar10_lr-wd", "cifar10_rng1", "cifar10_rng2", "cifar10_rng3"),
-    *("cifar10_reruns", "imagenet", "imagenet_fix-w-d", "imagenet_lr-wd"),
+    *("cifar10_reruns", "imagenet", "imagenet_lr-wd"),
 )
 _EARLY = (5, 10)
 _WIDTH, _DEPTH = 32.0, 20.0  # units of the features of cell networks
@@ -128,6 +128,12 @@ class NdsResnet(_Stages):
     """ResNets of three or four stages."""
 
     info, space = _info("nds_resnet", "ResNet"), NDS_RESNET
+
+
+class NdsVanilla(_Stages):
+    """Plain networks, without residual connections, of three stages."""
+
+    info, space = _info("nds_vanilla", "Vanilla"), NDS_VANILLA
 
 
 class NdsResnextA(_Stages):

@@ -37,7 +37,7 @@ class Column:
         note: Which epochs, seeds and split it comes from.
         decimals: Decimals the source gives; what the file holds beyond them is arithmetic noise.
         failed: Number that stands in the file for a measurement that failed.
-        scale: What the file's numbers are multiplied by to be in `unit`: 100 for a fraction, 1e-6 for millions.
+        scale: What the file's numbers are multiplied by to be in `unit`, e.g. 100 for a fraction.
         seeds: Columns of the single trainings that this one is the mean of.
     """
 

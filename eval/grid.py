@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.base import Benchmark
 from data.errors import InputError
 from data.split import Protocol, get_protocol
@@ -102,11 +104,15 @@ def describe(task: Task, bench: Benchmark) -> str:
     return line
 
 
-def applicable(specs: Sequence[Spec], bench: Benchmark) -> tuple[list[Spec], list[str]]:
+def applicable(
+    specs: Sequence[Spec], bench: Benchmark, tasks: Sequence[Task]
+) -> tuple[list[Spec], list[str]]:
     """Return the predictors that have the weak labels they need, and a line for each that has not."""
+    judged = [np.isfinite(bench.target(task.dataset, task.target)) for task in tasks]
+    known = [n for n in bench.weak_names if all(np.isfinite(bench.weak(n)[rows]).any() for rows in judged)]
     fit, lines = [], []
     for spec in specs:
-        lacking = make(spec).lacks(bench.weak_names)
+        lacking = make(spec).lacks(known)
         if lacking:
             lines.append(f"{spec.label} is left out: {bench.info.key} has no weak label {', '.join(lacking)}")
         else:

@@ -63,7 +63,7 @@ def execute(options: Options, module: str = "eval.run") -> Finished:
     say(f"{bench.info.title}: {len(bench):,} architectures, {networks:,} effective networks")
     tasks = tasks_of(request_of(options, str(weak_table or "")), bench)
     if not options.chosen:
-        specs, left_out = applicable(specs, bench)
+        specs, left_out = applicable(specs, bench, tasks)
         for line in left_out:
             say(line)
     specs = resolve(specs, bench, [t.dataset for t in tasks], weak, str(options.encoder or ""))

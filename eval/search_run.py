@@ -57,7 +57,7 @@ def run(options: SearchOptions, format_: str) -> None:
     weak, weak_table = weak_option(options.weak, bench)
     tasks = _tasks(options, bench, str(weak_table or ""))
     if not options.chosen:
-        specs, left_out = applicable(specs, bench)
+        specs, left_out = applicable(specs, bench, tasks)
         for line in left_out:
             say(line)
     specs = resolve(specs, bench, [task.dataset for task in tasks], weak, str(options.encoder or ""))

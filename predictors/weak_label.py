@@ -17,7 +17,7 @@ class WeakLabel(Predictor):
     canonical: ClassVar[bool] = False
 
     def __init__(self, *, column: str = "") -> None:
-        """Rank by `column`; by default the benchmark's first weak label."""
+        """Rank by `column`; by default the first weak label that training architectures have."""
         self.column = column
 
     def lacks(self, weak: Collection[str]) -> tuple[str, ...]:
@@ -26,7 +26,8 @@ class WeakLabel(Predictor):
         return tuple(c for c in named if c not in weak) if weak else named or ("of any name",)
 
     def _fit(self, graphs: Graphs, y: np.ndarray, seed: int) -> None:
-        self.column_ = self.column or next(iter(graphs.weak))
+        known = [name for name, values in graphs.weak.items() if np.isfinite(values).any()]
+        self.column_ = self.column or next(iter(known or graphs.weak))
 
     def _predict(self, graphs: Graphs) -> np.ndarray:
         values = graphs.weak[self.column_]

@@ -35,6 +35,7 @@ SPACES = {
     "nds_nasnet": nds.NASNET,
     "nds_amoeba": nds.AMOEBA,
     "nds_resnet": nds.RESNET,
+    "nds_vanilla": nds.VANILLA,
     "nds_resnext_a": nds.RESNEXT_A,
     "nds_resnext_b": nds.RESNEXT_B,
 }

@@ -415,7 +415,9 @@ def test_impossible_requests(changed: dict, message: str, nb201: Benchmark) -> N
 
 
 def test_predictors_that_lack_a_weak_label_are_left_out(nb201: Benchmark) -> None:
-    fit, lines = applicable(parse("flops,random_order,weak_label,weak_label:column=gone"), nb201)
+    fit, lines = applicable(
+        parse("flops,random_order,weak_label,weak_label:column=gone"), nb201, tasks_of(request(), nb201)
+    )
     assert [spec.label for spec in fit] == ["flops", "random_order", "weak_label"]
     assert lines == ["weak_label:column=gone is left out: nb201 has no weak label gone"]
 

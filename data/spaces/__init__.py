@@ -22,6 +22,7 @@ SPACES: Mapping[str, str] = {
     "nds_nasnet": "data.spaces.cells:NDS_NASNET",
     "nds_amoeba": "data.spaces.cells:NDS_AMOEBA",
     "nds_resnet": "data.spaces.stages:NDS_RESNET",
+    "nds_vanilla": "data.spaces.stages:NDS_VANILLA",
     "nds_resnext_a": "data.spaces.stages:NDS_RESNEXT_A",
     "nds_resnext_b": "data.spaces.stages:NDS_RESNEXT_B",
     "proxyless": "data.spaces.chains:PROXYLESS",

@@ -72,6 +72,7 @@ def _spaced(low: int, high: int, count: int) -> tuple[int, ...]:
 
 
 NDS_RESNET = StagesSpace.make("nds_resnet", (_spaced(1, 24, 9), _spaced(16, 256, 12), (1,), (1,)))
+NDS_VANILLA = StagesSpace.make("nds_vanilla", NDS_RESNET.options)
 NDS_RESNEXT_A = StagesSpace.make(
     "nds_resnext_a", (_spaced(1, 16, 5), _spaced(16, 256, 5), _spaced(1, 4, 3), _spaced(1, 4, 3))
 )
