@@ -18,6 +18,7 @@ from data.names import check_name
 from data.table import Column, Table
 
 ZERO_COST = "zero-cost proxy on CIFAR-10, NAS-Bench-Suite-Zero"
+SEEDS = (777, 888, 999)  # of NAS-Bench-201 and NATS-Bench
 PROXIES = (
     "epe_nas", "fisher", "grad_norm", "grasp", "jacov", "l2_norm", "nwot", "plain", "snip", "synflow", "zen"
 )  # fmt: skip

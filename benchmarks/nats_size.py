@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.base import Benchmark, Info
+from benchmarks.base import SEEDS, Benchmark, Info
 from benchmarks.lists import parsed
 from data.graphs import Graphs
 from data.spaces.chains import NATS_SIZE as SPACE
@@ -14,10 +14,13 @@ _SPLITS = {"valid": "validation", "test": "test"}
 
 def _columns() -> tuple[Column, ...]:
     labels = [
-        Column(f"{d}_{split}_acc", d, f"{split}_acc", note=f"{of} accuracy, 90 epochs")
+        Column(
+            f"{d}_{split}_acc", d, f"{split}_acc", note=f"{of} accuracy, 90 epochs, mean over the seeds",
+            seeds=tuple(f"{d}_{split}_acc_{seed}" for seed in SEEDS),
+        )
         for d in _DATASETS
         for split, of in _SPLITS.items()
-    ]
+    ]  # fmt: skip
     early = [
         Column(
             f"{d}_valid_acc_{epochs}", d, f"valid_acc_{epochs}", kind="weak",

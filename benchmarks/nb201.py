@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benchmarks.base import PROXIES, ZERO_COST, Benchmark, Info
+from benchmarks.base import PROXIES, SEEDS, ZERO_COST, Benchmark, Info
 from data.arrow import floats
 from data.errors import TableError
 from data.graphs import Graphs
@@ -21,13 +21,10 @@ _DEVICES = {
 }
 
 
-_SEEDS = (777, 888, 999)
-
-
 def _test(dataset: str) -> Column:
     name = f"{dataset}_test_acc"
     note = "200 epochs, mean over the official seeds"
-    return Column(name, dataset, "test_acc", note=note, seeds=tuple(f"{name}_{seed}" for seed in _SEEDS))
+    return Column(name, dataset, "test_acc", note=note, seeds=tuple(f"{name}_{seed}" for seed in SEEDS))
 
 
 def _columns() -> tuple[Column, ...]:

@@ -13,13 +13,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from small_benchmarks import small
 
 import benchmarks
 from benchmarks import REGISTRY, load
 from benchmarks.base import Benchmark
 from data.errors import InputError, MissingTableError, TableError, UnknownNameError
 from data.table import Column, Table
-from small_benchmarks import small
 
 Row = dict[str, Any]
 
@@ -395,7 +395,9 @@ def test_no_label(suffix: str, tmp_path: Path) -> None:
 @BY_SUFFIX
 def test_no_architectures(suffix: str, tmp_path: Path) -> None:
     bench = load(write(tmp_path / f"mine{suffix}", [{"architecture": STRINGS[0], "acc": 1.0}]))
-    with pytest.raises(TableError, match="needs the columns 'adjacency' and 'ops', or .*, or 'arch'; it has"):
+    with pytest.raises(
+        TableError, match=r"needs the columns 'adjacency' and 'ops', or .*, or 'arch'; it has"
+    ):
         _ = bench.graphs
 
 

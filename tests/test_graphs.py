@@ -436,7 +436,7 @@ def test_edge_space_mutate_reaches_every_edge_and_operation() -> None:
 
 @pytest.mark.parametrize("codes", [np.zeros((2, 5)), np.zeros(6), np.full((1, 6), 5), np.full((1, 6), -1)])
 def test_edge_space_refuses_wrong_codes(codes: np.ndarray) -> None:
-    with pytest.raises(InputError, match=r"space 'nb201': code(s must have shape \(n, 6\)| 0 has a decision outside)"):
+    with pytest.raises(InputError, match=r"code(s must have shape \(n, 6\)| 0 has a decision outside)"):
         NB201.graphs(codes)
 
 

@@ -205,8 +205,14 @@ def test_values_without_a_reasonable_repr_are_still_refused_in_one_line() -> Non
     deep: list = []
     for _ in range(100_000):
         deep = [deep]
-    record = Fields({"huge": 10**10_000, "deep": deep, "long": ["x" * 1000] * 1000}, "a.pickle")
-    for name, message in (("huge", "a int"), ("deep", "a list"), ("long", r"\['x+\.\.\.$")):
+    endless: list = ["x"]
+    for _ in range(100):
+        endless = [endless, endless, endless]
+    values = {"huge": 10**10_000, "deep": deep, "long": ["x" * 1000] * 1000, "endless": endless}
+    record = Fields(values, "a.pickle")
+    for name, message in (
+        *(("huge", "a int"), ("deep", r"\[\[\["), ("long", r"\['x+\.\.\.x*"), ("endless", r"\[\[\[")),
+    ):
         with pytest.raises(TableError, match=rf"^a\.pickle: {name} is not a finite number but {message}"):
             record.number(name)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import reprlib
 from collections.abc import Iterator
 from typing import Any, NoReturn, Protocol
 
@@ -25,6 +26,10 @@ _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}"]', re.DOTALL)
 _SPACE = re.compile(rb"[ \t\r\n]*")
 _ATOM = re.compile(rb'[^ \t\r\n,:\[\]{}"]*')
 _CLOSING = {b"[": b"]", b"{": b"}"}
+
+# Bounded: a value read from a pickle may hold one list many times, and its whole text could be endless.
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = _REPR.maxlong = 100
 
 
 class Readable(Protocol):
@@ -189,7 +194,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def said(value: object) -> str:
     """Return a value for a message: its repr, shortened; its kind if it has no reasonable one."""
     try:
-        return shorten(repr(value))
+        return shorten(_REPR.repr(value))
     except (ValueError, RecursionError):  # a number of too many digits, a list in a list in a ...
         return f"a {type(value).__name__}"
 
