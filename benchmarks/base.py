@@ -66,6 +66,7 @@ class Benchmark:
         join_on: Column by which side tables name their architectures.
         renames: Column in the file -> name here. Costs are called flops and params everywhere.
         table: The table itself.
+        stands_in_for: Why this is not the benchmark that was asked for; "" if it is.
     """
 
     info: Info
@@ -73,6 +74,7 @@ class Benchmark:
     side_tables: ClassVar[tuple[str, ...]] = ()
     join_on: ClassVar[str] = "arch"
     renames: ClassVar[Mapping[str, str]] = {}
+    stands_in_for: str = ""
 
     def __init__(self, table: Table) -> None:
         """Wrap a table; every column that a label needs must be there."""

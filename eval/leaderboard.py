@@ -59,8 +59,7 @@ def execute(options: Options, module: str = "eval.run") -> Finished:
     specs = parse(options.predictors, options.settings, distinct=options.distinct)
     bench = benchmarks.load(options.bench, offline=options.offline)
     weak, weak_table = weak_option(options.weak, bench)
-    networks = len(set(bench.classes.tolist()))
-    say(f"{bench.info.title}: {len(bench):,} architectures, {networks:,} effective networks")
+    announce(bench)
     tasks = tasks_of(request_of(options, str(weak_table or "")), bench)
     if not options.chosen:
         specs, left_out = applicable(specs, bench, tasks)
@@ -113,6 +112,15 @@ def run(options: Options, format_: str) -> None:
         write = {"json": report.to_json, "tsv": report.to_tsv, "markdown": report.to_markdown}[format_]
         sys.stdout.write(write(finished.summaries).rstrip("\n") + "\n")
     say(f"rows, scores and report.html are in {finished.folder}")
+
+
+def announce(bench: Benchmark) -> None:
+    """Say which benchmark it is; loudly if it stands in for another."""
+    if bench.stands_in_for:
+        loud = f"WARNING: THIS IS {bench.info.title.upper()}, NOT THE REAL TABLE: {bench.stands_in_for}"
+        Console(stderr=True, highlight=False).print(loud, markup=False, soft_wrap=True, style="bold red")
+    networks = len(set(bench.classes.tolist()))
+    say(f"{bench.info.title}: {len(bench):,} architectures, {networks:,} effective networks")
 
 
 def say(line: str) -> None:

@@ -18,7 +18,7 @@ from data.names import check_name
 from eval.cells import Spec, Task, grid
 from eval.grid import applicable, tasks_of
 from eval.grids import show
-from eval.leaderboard import request_of, say, settings_of
+from eval.leaderboard import announce, request_of, say, settings_of
 from eval.options import Options
 from eval.page import write_page
 from eval.search_loop import Plan, Pool, Unit, batch_sizes, check_size
@@ -54,6 +54,7 @@ def run(options: SearchOptions, format_: str) -> None:
         check_name("strategy", name, names())
     sizes = batch_sizes(options.budget, options.rounds)
     bench = benchmarks.load(options.bench, offline=options.offline)
+    announce(bench)
     weak, weak_table = weak_option(options.weak, bench)
     tasks = _tasks(options, bench, str(weak_table or ""))
     if not options.chosen:

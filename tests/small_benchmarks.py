@@ -60,7 +60,7 @@ def small(key: str, n: int = 60) -> Benchmark:
     """Return benchmark `key` on n rows, all of its default data set."""
     rng = np.random.default_rng(0)
     kind = benchmarks.get(key)
-    made = find(key) is None
+    made = key in _MADE and find(key) is None
     whole = kind(kind.arrange(_MADE[key](rng, 3 * n))) if made else benchmarks.load(key, offline=True)
     known = np.flatnonzero(np.isfinite(whole.target(whole.info.dataset, whole.info.target)))
     return kind(whole.table.take(np.sort(rng.choice(known, n, replace=False))))

@@ -13,11 +13,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from scipy.stats import kendalltau
 from small_benchmarks import small
 
 import benchmarks
 from benchmarks import REGISTRY, load
 from benchmarks.base import Benchmark
+from benchmarks.nb201_mini import FILE
 from data.errors import InputError, MissingTableError, TableError, UnknownNameError
 from data.table import Column, Table
 
@@ -176,8 +178,11 @@ def test_without_side_tables_the_weak_labels_say_where_they_are(
 def test_no_table_and_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ACERANK_DATA", raising=False)
     monkeypatch.setenv("ACERANK_CACHE", str(tmp_path))
-    with pytest.raises(MissingTableError, match=r"python -m data\.fetch nb201"):
-        load("nb201", offline=True)
+    with pytest.raises(MissingTableError, match=r"python -m data\.fetch nb101"):
+        load("nb101", offline=True)
+    stand_in = load("nb201", offline=True)
+    assert "python -m data.fetch nb201" in stand_in.stands_in_for
+    assert stand_in.datasets == ["mini"]
 
 
 def test_direction_and_failure_are_turned_once() -> None:
@@ -189,6 +194,23 @@ def test_direction_and_failure_are_turned_once() -> None:
     bench = Errors(Table(pa.table({"err": [5.0, -1.0, 3.0, None]})))
     np.testing.assert_array_equal(bench.target("d", "err"), [-5, np.nan, -3, np.nan])
     np.testing.assert_array_equal(bench.table.values("err"), [5, -1, 3, np.nan])
+
+
+# The embedded table.
+
+
+def test_the_embedded_table_is_what_it_should_be() -> None:
+    bench = load("nb201_mini", offline=True)
+    assert bench.stands_in_for == ""
+    assert FILE.stat().st_size < 500_000
+    assert len(bench) == len(np.unique(bench.classes)) >= 1000
+    seeds = bench.seeds("mini", "test_acc")
+    assert seeds is not None
+    assert seeds.shape[1] >= 3
+    np.testing.assert_allclose(seeds.mean(1), bench.target("mini", "test_acc"), atol=1e-4)
+    half = seeds.shape[1] // 2
+    assert kendalltau(seeds[:, :half].mean(1), seeds[:, half:].mean(1))[0] > 0.7
+    assert 0.3 < kendalltau(bench.weak("supernet_acc"), bench.target("mini", "test_acc"))[0] < 0.9
 
 
 # Users' own tables.

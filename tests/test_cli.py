@@ -306,10 +306,25 @@ def test_a_damaged_cell_is_one_line(here: Path, capfd: pytest.CaptureFixture[str
 
 def test_nothing_found_and_no_network(tmp_path: Path) -> None:
     result = call(
-        tmp_path, "--bench", "nb201", "--offline", ACERANK_DATA="", ACERANK_CACHE=str(tmp_path / "c")
+        tmp_path, "--bench", "nb101", "--offline", ACERANK_DATA="", ACERANK_CACHE=str(tmp_path / "c")
     )
-    refused(result, r"table 'nb201' not found.*python -m data\.fetch nb201.*MB.*ACERANK_DATA")
+    refused(result, r"table 'nb101' not found.*python -m data\.fetch nb101.*MB.*ACERANK_DATA")
     assert len(result[2].splitlines()) == 1
+
+
+def test_a_fresh_offline_machine_runs_on_the_embedded_table_and_says_so(tmp_path: Path) -> None:
+    code, stdout, err = call(
+        tmp_path, "--bench", "nb201", "--predictors", "random_forest,random_order", "--repeats", "2",
+        "--format", "json", ACERANK_DATA="", ACERANK_CACHE=str(tmp_path / "c"), ACERANK_OFFLINE="1",
+    )  # fmt: skip
+    assert code == 0, err
+    first = err.splitlines()[0]
+    assert first.startswith("WARNING: THIS IS NAS-BENCH-201 MINI")
+    assert "python -m data.fetch nb201" in first
+    assert {entry["dataset"] for entry in json.loads(stdout)} == {"mini"}
+    rows = [json.loads(line) for line in (tmp_path / "runs/nb201/rows.jsonl").read_text().splitlines()]
+    assert {row["dataset"] for row in rows} == {"mini"}
+    assert "MINI" in re.findall(r"<title>(.*?)</title>", (tmp_path / "runs/nb201/report.html").read_text())[0]
 
 
 def test_a_table_of_ones_own(table: Path, here: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -21,7 +21,7 @@ Progress = Callable[[float], object]
 
 @dataclass(frozen=True)
 class Format:
-    """An official format of a table.
+    """The official files of a table, in all the forms they are published in.
 
     Attributes:
         title: What it is, for people: "nasbench_only108.tfrecord, nasbench_full.tfrecord".
@@ -34,12 +34,12 @@ class Format:
     read: str
 
 
-def _official(title: str, at: str) -> tuple[Format, ...]:
-    """Return the one format whose functions are `matches` and `read` at "module:" or "module:prefix"."""
-    return (Format(title, f"data.convert.{at}matches", f"data.convert.{at}read"),)
+def _official(title: str, at: str) -> Format:
+    """Return the format whose functions are `matches` and `read` at "module:" or "module:prefix"."""
+    return Format(title, f"data.convert.{at}matches", f"data.convert.{at}read")
 
 
-FORMATS: Mapping[str, tuple[Format, ...]] = {
+FORMATS: Mapping[str, Format] = {
     "nb201": _official(
         "NATS-tss-v1_0-3ffb9-simple folder, NAS-Bench-201-v1_0-e61699.pth or NAS-Bench-201-v1_1-096897.pth",
         "nats:TOPOLOGY.",
@@ -97,14 +97,12 @@ def convert_path(key: str, path: Path, progress: Progress = lambda share: None) 
         MissingTableError: There is nothing at `path`.
         TableError: `path` is in none of the formats, or not what its format says.
     """
-    formats = FORMATS[check_name("table with official formats", key, FORMATS)]
+    form = FORMATS[check_name("table with official formats", key, FORMATS)]
     if not path.exists():
         raise MissingTableError(f"there is no file or folder '{path}'")
-    for form in formats:
-        if _load(form.matches)(path):
-            return _load(form.read)(path, progress)
-    known = "; ".join(form.title for form in formats)
-    raise TableError(f"{path} is in no official format of {key}; known: {known}")
+    if not _load(form.matches)(path):
+        raise TableError(f"{path} is in no official format of {key}; known: {form.title}")
+    return _load(form.read)(path, progress)
 
 
 def _load(name: str) -> Any:  # noqa: ANN401

@@ -83,8 +83,8 @@ def _listing() -> str:
     from rich.table import Table as Grid
 
     grid = Grid("table", "official file", "what it holds")
-    for name, formats in FORMATS.items():
-        grid.add_row(name, "\n".join(form.title for form in formats), source(name).title)
+    for name, form in FORMATS.items():
+        grid.add_row(name, form.title, source(name).title)
     console = Console(width=None if sys.stdout.isatty() else 140)
     with console.capture() as capture:
         console.print(grid)
