@@ -91,7 +91,9 @@ def _read_text(path: Path) -> pa.Table:
         if path.suffix == ".jsonl":
             return pajson.read_json(path)
         if path.suffix == ".csv":
-            return pacsv.read_csv(path)
+            # A code such as 01220120 is a text: its zeros count.
+            texts = pacsv.ConvertOptions(column_types={"arch": pa.string()})
+            return pacsv.read_csv(path, convert_options=texts)
     except (pa.ArrowInvalid, OSError) as error:
         raise TableError(f"{path} cannot be read: {error}") from error
     raise TableError(f"{path}: a table is a .parquet, .csv or .jsonl file")

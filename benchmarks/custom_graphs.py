@@ -22,6 +22,7 @@ ZERO = ("none", "zero", "zeroize")
 TEXT_SPACES = ("transnas_micro", "transnas_macro", "nats_size", "macro", "proxyless")  # beside nb201
 R = TypeVar("R")
 T = TypeVar("T")
+UNITS = {"width": 32.0, "depth": 20.0}  # as in the NDS spaces
 SHOWN = 5  # bad rows that a message spells out
 
 
@@ -47,6 +48,8 @@ class Form:
 def _texts(table: Table) -> Graphs:
     """Return the graphs of the texts of the space that the first row's text is of."""
     texts = table.column("arch").to_pylist()
+    if isinstance(texts[0], str) and "|" in texts[0]:
+        return NB201.graphs(parse_strings(table.column("arch")))
     for name in TEXT_SPACES:
         space = get(name)
         try:
@@ -57,7 +60,10 @@ def _texts(table: Table) -> Graphs:
             return space.graphs(space.parse(texts))
         except (InputError, AttributeError, TypeError) as error:
             raise TableError(f"column 'arch': {error}") from error
-    return NB201.graphs(parse_strings(table.column("arch")))
+    rng = np.random.default_rng(0)
+    known = [(name, get(name).format(get(name).sample(1, rng))[0]) for name in ("nb201", *TEXT_SPACES)]
+    examples = ", ".join(f"{text} ({name})" for name, text in known)
+    raise TableError(f"row 0: arch {texts[0]!r:.200} is of no known space; texts look like {examples}")
 
 
 def _graphs(table: Table) -> Graphs:
@@ -80,19 +86,21 @@ def _chains(table: Table) -> Graphs:
 def _cells(table: Table) -> Graphs:
     """Return the pairs of cells of `normal` and `reduce`, with `width` and `depth` if they are there."""
     rows = list(zip(_lists(table, "normal"), _lists(table, "reduce"), strict=True))
-    blocks = max((len(row[0]) // 2 for row in rows if isinstance(row[0], list)), default=0)
+    blocks = len(rows[0][0]) // 2 if isinstance(rows[0][0], list) else 0
     edges = np.array(_each(rows, lambda row: [_edges(cell, blocks) for cell in row]), object)
     names = edges[..., 0].astype(str)
     used = sorted(set(names.ravel().tolist()))
     features = [name for name in ("width", "depth") if name in table.names]
     space = CellsSpace.make("custom", tuple(used), blocks, distinct=False, features=tuple(features))
     shape = (len(rows), 2, blocks, 2)
-    sizes = [table.values(name) for name in features]
-    scaled = [np.nan_to_num(size) / max(np.nanmax(size), 1e-12) for size in sizes]
+    sizes = np.stack([table.values(name) / UNITS[name] for name in features] or [np.empty(0)], axis=1)
+    if not np.isfinite(sizes).all():
+        row = int(np.flatnonzero(~np.isfinite(sizes).all(1))[0])
+        raise TableError(f"row {row}: {' or '.join(features)} is missing or infinite")
     return space.build(
         np.searchsorted(used, names).reshape(shape),
         edges[..., 1].astype(np.int64).reshape(shape),
-        features=np.stack(scaled, axis=1) if scaled else None,
+        features=sizes if features else None,
     ).validate()
 
 
@@ -178,7 +186,8 @@ def _chain(ops: object) -> tuple[np.ndarray, list[str], list[int]]:
 
 def _edges(cell: object, blocks: int) -> list[tuple[str, int]]:
     """Return the (operation, input) of each edge of a cell; ValueError says what is wrong."""
-    _require(isinstance(cell, list) and len(cell) == 2 * blocks > 0, f"a cell is not {2 * blocks} edges")
+    size = len(cell) if isinstance(cell, list) else 0
+    _require(size == 2 * blocks > 0, f"a cell of {size} edges; all cells need as many as row 0's normal one")
     edges = []
     for number, edge in enumerate(cell):  # pyright: ignore[reportArgumentType, reportGeneralTypeIssues]
         name, colon, source = str(edge).rpartition(":")

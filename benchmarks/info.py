@@ -14,6 +14,7 @@ import typer
 
 from benchmarks import load
 from data.cli import run_cli
+from data.errors import TableError
 from data.space import CodeSpace
 
 if TYPE_CHECKING:
@@ -94,6 +95,8 @@ def _describe_dataset(bench: Benchmark, dataset: str) -> dict[str, Any]:
     target = bench.info.target if bench.info.target in labels else labels[0]
     y = bench.target(dataset, target)
     known = y[np.isfinite(y)]
+    if not len(known):
+        raise TableError(f"label '{target}' of {dataset} has no finite value")
     edges = np.linspace(np.quantile(known, _TAIL), known.max(), BINS)
     counts = [int((known < edges[0]).sum()), *np.histogram(known, edges)[0].tolist()]
     return {
@@ -124,25 +127,30 @@ def _noise(bench: Benchmark, dataset: str, target: str) -> dict[str, Any] | None
         pairs, source = [(y[twins], scores[twins])], "twins"
     if len(pairs[0][0]) < _MIN_PAIRS:
         return None
-    taus = [_tau(*pair) for pair in pairs]
-    return {"from": source, "networks": len(pairs[0][0]), "kendall_tau": float(np.mean(taus))}
+    taus = [tau for pair in pairs if (tau := _tau(*pair)) is not None]
+    if not taus:
+        return None
+    return {"from": source, "rows": len(pairs[0][0]), "kendall_tau": float(np.mean(taus))}
 
 
 def _weak(bench: Benchmark, name: str, y: np.ndarray) -> dict[str, Any]:
     values = bench.weak(name)
     both = np.isfinite(values) & np.isfinite(y)
-    tau = _tau(y[both], values[both]) if both.sum() >= _MIN_PAIRS and np.ptp(values[both]) > 0 else None
+    tau = _tau(y[both], values[both]) if both.sum() >= _MIN_PAIRS else None
     return {
         "name": name,
         "default": name in bench.info.weak,
-        "known": int(np.isfinite(values).sum()),
+        "known": int(both.sum()),
         "kendall_tau": tau,
     }
 
 
-def _tau(a: np.ndarray, b: np.ndarray) -> float:
+def _tau(a: np.ndarray, b: np.ndarray) -> float | None:
+    """Return Kendall's tau-b; None if one side is constant."""
     from scipy.stats import kendalltau
 
+    if not (np.ptp(a) > 0 and np.ptp(b) > 0):
+        return None
     return float(kendalltau(a, b).statistic)  # pyright: ignore[reportAttributeAccessIssue]
 
 
@@ -184,14 +192,14 @@ def _print_dataset(one: dict[str, Any], say: Any) -> None:  # noqa: ANN401
         say(f"  {low:9.2f} – {high:7.2f}{unit}  {count:7,}  {bar}")
     noise = one["noise"]
     if noise:
-        found = f"{noise['from']}, {noise['networks']:,} rows"
+        found = f"{noise['from']}, {noise['rows']:,} rows"
         say(f"  ceiling   Kendall's tau {noise['kendall_tau']:.3f} ({found})")
     else:
         say("  ceiling   unknown: no network is trained more than once")
     if one["weak_labels"]:
         say("  weak labels, Kendall's tau with the target (* pretrained on by default)")
     for weak in one["weak_labels"]:
-        tau = "not here" if weak["kendall_tau"] is None else f"{weak['kendall_tau']:+.3f}"
+        tau = "–" if weak["kendall_tau"] is None else f"{weak['kendall_tau']:+.3f}"
         say(f"    {weak['name'] + '*' * weak['default']:32} {tau:>8}   {weak['known']:,} architectures")
 
 

@@ -178,9 +178,8 @@ def _order(nodes: _Nodes, sources: np.ndarray, kept: np.ndarray, content: np.nda
         place = np.empty_like(order)
         np.put_along_axis(place, order, np.broadcast_to(np.arange(v), (n, v)), 1)
         with np.errstate(over="ignore"):
-            fed_from = (linked * np.left_shift(np.uint64(1), place.astype(np.uint64) % 64)[:, None, :]).sum(
-                2, dtype=np.uint64
-            )
+            named = _mix((place + 1).astype(np.uint64) * _GOLDEN)
+            fed_from = (linked * named[:, None, :]).sum(2, dtype=np.uint64)
         better = np.lexsort((fed_from, content, layer), axis=1)
         if (better == order).all():
             break

@@ -112,10 +112,15 @@ class CodeSpace(SearchSpace):
         Raises:
             InputError: A text is no architecture of this space.
         """
-        try:
-            codes = np.array([text.split(":") for text in texts], np.int16).reshape(-1, len(self.choices))
-        except ValueError as error:
-            raise InputError(f"space '{self.name}': not an architecture text: {error}") from error
+        codes = np.full((len(texts), len(self.choices)), -1, np.int16)
+        for row, text in enumerate(texts):
+            parts = text.split(":")
+            if len(parts) != len(self.choices) or not all(p.isascii() and p.isdecimal() for p in parts):
+                raise InputError(
+                    f"space '{self.name}': text {row} is not {len(self.choices)} numbers joined by ':': "
+                    f"{text[:200]!r}"
+                )
+            codes[row] = [min(int(p[:5]), np.iinfo(np.int16).max) for p in parts]
         return self.check(codes)
 
     def enumerate(self) -> np.ndarray:

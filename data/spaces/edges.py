@@ -32,7 +32,7 @@ class TransnasMicro(EdgeSpace):
             if (
                 cell == text
                 or tuple(map(len, cell.split("_"))) != (1, 2, 3)
-                or not cell.replace("_", "").isdigit()
+                or not cell.replace("_", "").isdecimal()
             ):
                 raise InputError(f"space '{self.name}': not a cell such as '{_PREFIX}1_02_333': {text!r}")
         digits = [[int(d) for d in text.removeprefix(_PREFIX) if d != "_"] for text in texts]

@@ -85,7 +85,7 @@ class Nb101Space(CodeSpace):
         """Return the codes (n, 26) of texts as `format` writes them."""
         shape = (_N_PAIRS, VERTICES - 2)
         wrong = [
-            t for t in texts if tuple(map(len, t.split("/"))) != shape or not t.replace("/", "").isdigit()
+            t for t in texts if tuple(map(len, t.split("/"))) != shape or not t.replace("/", "").isdecimal()
         ]
         if wrong:
             raise InputError(f"space '{self.name}': not an architecture text: {wrong[0]!r}")
