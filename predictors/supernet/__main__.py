@@ -1,0 +1,246 @@
+"""python -m predictors.supernet: weak labels by weights that are shared, true ones by training alone."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from data.cli import run_cli
+from predictors.supernet import options as opt
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
+
+
+@app.callback()
+def supernet() -> None:
+    """Train supernets and score architectures with their weights, or train architectures from scratch.
+
+    The first gives weak labels, the second true ones.
+    """
+
+
+@app.command()
+def train(
+    space: opt.Space = "nb201",
+    images: opt.ImagesOption = "cifar10",
+    size: opt.Size = 0,
+    train_images: opt.TrainImages = 0,
+    valid_images: opt.ValidImages = 0,
+    set_: opt.Settings = None,
+    sampling: Annotated[
+        str,
+        typer.Option(
+            help="Architectures of a step: uniform (SPOS), fair (FairNAS: each option in one of them), "
+            "sandwich (largest, smallest and random ones)."
+        ),
+    ] = "uniform",
+    paths: Annotated[int, typer.Option(min=1, help="Random architectures a step (fair: sets of them).")] = 1,
+    epochs: opt.Epochs = None,
+    batch: opt.Batch = None,
+    lr: opt.Lr = None,
+    warmup: opt.Warmup = None,
+    crop: opt.Crop = None,
+    weight_decay: opt.WeightDecay = None,
+    seed: opt.Seed = 0,
+    amp: opt.Amp = False,
+    compiled: Annotated[
+        bool,
+        typer.Option("--compile", help="Compile the operations (torch.compile): minutes first, then faster."),
+    ] = False,
+    device: opt.Device = "auto",
+    threads: Annotated[
+        int, typer.Option(min=1, help="Threads on a CPU; another number, other last digits.")
+    ] = 1,
+    minutes: Annotated[float, typer.Option(min=0, help="Minutes between checkpoints.")] = 5.0,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write scalars to OUT/tensorboard.")
+    ] = False,
+    out: Annotated[Path, typer.Option(help="Folder for the weights and the checkpoint.")] = Path("supernet"),
+) -> None:
+    """Train a supernet: one network that holds all architectures of a space, its weights shared.
+
+    Example: python -m predictors.supernet train --space nb201 --images cifar10 --valid-images 5000
+
+    Without options the recipe is that of AceNAS for the space (600 epochs for cells: days on a CPU).
+
+    The weights are OUT/supernet.safetensors; started again, a run that was stopped goes on from its last
+    checkpoint. On several GPUs: torchrun --nproc-per-node 8 -m predictors.supernet train ...
+    """
+    from predictors.supernet.parallel import is_first
+    from predictors.supernet.session import run_training
+
+    job = opt.train_job(
+        space,
+        opt.image_settings(images, size, train_images, valid_images),
+        set_,
+        opt.recipe_options(epochs, batch, lr, warmup, crop, weight_decay, amp),
+        sampling,
+        paths,
+        seed,
+    )
+    path = run_training(
+        job,
+        out,
+        device=opt.device_named(device),
+        threads=threads,
+        minutes=minutes,
+        compiled=compiled,
+        tensorboard=tensorboard,
+    )
+    if is_first():
+        sys.stdout.write(f"{path}\n")
+
+
+@app.command()
+def score(
+    supernet: Annotated[
+        Path | None,
+        typer.Option(help="Weights to judge with, from train; the space and its settings are theirs."),
+    ] = None,
+    proxies: Annotated[
+        str | None,
+        typer.Option(help="Zero-cost proxies of untrained networks, separated by commas, or all: see below."),
+    ] = None,
+    space: opt.Space = "nb201",
+    images: opt.ImagesOption = "cifar10",
+    size: opt.Size = 0,
+    train_images: opt.TrainImages = 0,
+    valid_images: opt.ValidImages = 0,
+    set_: opt.Settings = None,
+    archs: opt.Archs = None,
+    n: Annotated[
+        int,
+        typer.Option(min=0, help="Architectures to sample, all different networks; 0 for the whole space."),
+    ] = 0,
+    seed: opt.Seed = 0,
+    recalibrate: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Training images for each architecture's batch-norm statistics; 0 for the running ones.",
+        ),
+    ] = 1000,
+    test: Annotated[
+        bool, typer.Option("--test", help="Judge on the test images, not on the held-out ones.")
+    ] = False,
+    proxy_batch: Annotated[int, typer.Option(min=2, help="Images that a proxy sees.")] = 64,
+    prefix: Annotated[str, typer.Option(help="Columns are PREFIX_acc, _loss, _flops, _params.")] = "supernet",
+    amp: opt.Amp = False,
+    device: opt.Device = "auto",
+    jobs: opt.Jobs = 1,
+    out: Annotated[Path, typer.Option(help="Folder for the table and for what is finished.")] = Path(
+        "scores"
+    ),
+) -> None:
+    """Judge architectures with inherited weights, or by zero-cost proxies: weak labels.
+
+    Example: python -m predictors.supernet score --supernet supernet/supernet.safetensors --jobs 8
+
+    The table is OUT/weak.parquet; give it to python -m eval.run --bench nb201 --weak OUT/weak.parquet.
+    Proxies need no supernet: --proxies synflow,nwot,jacov,grad_norm,snip,plain,l2_norm.
+    """
+    from predictors.supernet.architectures import architectures
+    from predictors.supernet.families import network_class
+    from predictors.supernet.score import run as run_score
+    from predictors.supernet.score import score_job
+
+    settings = opt.network_settings(network_class(space).Settings, set_)
+    job = score_job(
+        supernet,
+        opt.names_of(proxies),
+        space,
+        opt.image_settings(images, size, train_images, valid_images),
+        settings,
+        recalibrate=recalibrate,
+        test=test,
+        proxy_batch=proxy_batch,
+        seed=seed,
+        amp=amp,
+        device=opt.device_named(device),
+    )
+    codes = architectures(job.space, archs, n, seed)
+    table = run_score(job, codes, out, jobs=opt.processes(jobs), prefix=prefix)
+    sys.stdout.write(f"{table.write(out / 'weak.parquet')}\n")
+
+
+@app.command()
+def truth(
+    space: opt.Space = "nb201",
+    images: opt.ImagesOption = "cifar10",
+    size: opt.Size = 0,
+    train_images: opt.TrainImages = 0,
+    valid_images: opt.ValidImages = 0,
+    set_: opt.Settings = None,
+    archs: opt.Archs = None,
+    n: Annotated[int, typer.Option(min=1, help="Architectures to sample, all different networks.")] = 100,
+    seed: opt.Seed = 0,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each architecture.")] = 3,
+    together: Annotated[
+        int, typer.Option(min=0, help="Seeds trained in one program, which is quicker; 0 for all --seeds.")
+    ] = 0,
+    epochs: opt.Epochs = None,
+    batch: opt.Batch = None,
+    lr: opt.Lr = None,
+    warmup: opt.Warmup = None,
+    crop: opt.Crop = None,
+    weight_decay: opt.WeightDecay = None,
+    amp: opt.Amp = False,
+    device: opt.Device = "auto",
+    jobs: opt.Jobs = 1,
+    out: Annotated[Path, typer.Option(help="Folder for the table and for what is finished.")] = Path("truth"),
+) -> None:
+    """Train architectures from scratch and write a benchmark table: true labels.
+
+    Example: python -m predictors.supernet truth --space nb201 --images digits --set depth=1 --n 20
+    --epochs 10
+
+    The table is OUT/table.parquet. Started again, a run that was stopped goes on where it was; with more
+    --n or --seeds it adds what is missing.
+    """
+    from predictors.supernet.architectures import architectures
+    from predictors.supernet.families import network_class
+    from predictors.supernet.recipe import Recipe
+    from predictors.supernet.truth import TruthJob, run
+
+    kind = network_class(space)
+    job = TruthJob(
+        space,
+        opt.network_settings(kind.Settings, set_),
+        opt.image_settings(images, size, train_images, valid_images),
+        Recipe(**opt.recipe_options(epochs, batch, lr, warmup, crop, weight_decay, amp)),
+        together or seeds,
+        opt.device_named(device),
+    )
+    codes = architectures(space, archs, n, seed)
+    table = run(job, codes, seeds, out, jobs=opt.processes(jobs))
+    path = table.write(out / "table.parquet")
+    sys.stdout.write(f"{path}\n")
+
+
+@app.command()
+def mini(
+    cells: Annotated[int, typer.Option(min=2, help="Cells; fewer are the first of more.")] = 1000,
+    seeds: Annotated[int, typer.Option(min=2, help="Trainings of each cell.")] = 8,
+    jobs: opt.Jobs = 0,
+    work: Annotated[Path, typer.Option(help="Folder for what is finished.")] = Path("mini"),
+    out: Annotated[Path, typer.Option(help="The table.")] = Path("nb201_mini.parquet"),
+) -> None:
+    """Make the embedded table nb201_mini again: about two hours on one core.
+
+    Needs cifar10_images.parquet, or the official CIFAR-10 archive, in a folder of ACERANK_DATA. Started
+    again, it goes on where it was. Prints how far its labels can be trusted.
+    """
+    from predictors.supernet.mini import figures, make
+
+    table = make(work, cells=cells, seeds=seeds, jobs=opt.processes(jobs))
+    path = table.write(out)
+    for name, value in figures(table).items():
+        sys.stdout.write(f"{name}\t{value:.3f}\n")
+    sys.stdout.write(f"{path}\t{path.stat().st_size} bytes\n")
+
+
+if __name__ == "__main__":
+    run_cli(app, prog="python -m predictors.supernet")

@@ -1,0 +1,56 @@
+"""Which architectures are trained or scored: those of a table, a sample, or all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from data import spaces
+from data.errors import InputError
+from data.space import CodeSpace
+from data.table import Table
+
+
+def architectures(space: str, table: Path | None, n: int, seed: int) -> np.ndarray:
+    """Return the codes (n, places) of a table's column "arch", of n sampled networks, or of the whole space.
+
+    Args:
+        space: Name of the search space.
+        table: A table; None to sample.
+        n: Networks to sample, all different; 0 for all codes there are.
+        seed: Seed of the sample.
+
+    Raises:
+        TableError: The file is no table.
+        UnknownNameError: It has no column "arch".
+        InputError: One of its architectures is not of the space.
+    """
+    members = spaces.get(space)
+    if table is None:
+        return sample_distinct(members, n, seed) if n else members.enumerate()
+    return members.parse(Table.read(table).column("arch").to_pylist())
+
+
+def sample_distinct(space: CodeSpace, n: int, seed: int) -> np.ndarray:
+    """Return codes (n, places) of n different networks, drawn uniformly from those there are.
+
+    Where the space can be enumerated every effective network has the same chance; else every code. The first
+    of more architectures are those of fewer, so that a table can be extended.
+
+    Raises:
+        InputError: There are fewer networks.
+    """
+    rng = np.random.default_rng(seed)
+    if space.size <= 100_000:
+        codes = space.enumerate()
+        rows, _ = space.graphs(codes).unique()
+        if n > len(rows):
+            raise InputError(f"space '{space.name}' has {len(rows):,} different networks, not {n:,}")
+        return codes[rng.permutation(rows)[:n]]
+    codes = space.sample(2 * n, rng)
+    rows, _ = space.graphs(codes).unique()
+    while len(rows) < n:
+        codes = np.concatenate([codes, space.sample(n, rng)])
+        rows, _ = space.graphs(codes).unique()
+    return codes[rows[:n]]

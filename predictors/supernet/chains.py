@@ -1,0 +1,261 @@
+"""Networks of mobile blocks one after another: ProxylessNAS, NAS-Bench-Macro, MnasNet-like, once-for-all.
+
+A stem, stages of inverted bottlenecks (Sandler et al., MobileNetV2, CVPR 2018), a last convolution, a
+classifier. The first block of a stage changes width and resolution. A block of a stage has its own module for
+each kernel and expansion; a stage of fewer blocks uses the first ones. What a graph says of the resolution
+in its features is not read: the images have one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor, nn
+
+from data.errors import InputError
+from data.graphs import Graphs
+from data.names import check_name
+from data.space import INPUT, OUTPUT, SearchSpace
+from data.spaces.chains import ChainSpace
+from data.spaces.mobile import DEPTHS, OFA_SLOTS, MnasnetSpace
+from predictors.supernet.layers import Conv, GlobalMean, Head
+from predictors.supernet.network import Network, Plan, check_sizes
+
+BLOCK = re.compile(r"mb(?=.*_k(?P<kernel>\d+))(?=.*_e(?P<expansion>[\d.]+))(?P<se>.*_se)?")
+
+
+@dataclass(frozen=True)
+class ChainSettings:
+    """Size of a network; an empty tuple or 0 stands for the space's published value.
+
+    Attributes:
+        widths: Channels of each stage.
+        strides: Stride of the first block of each stage.
+        stem: Channels of the stem.
+        stem_stride: Stride of the stem.
+        first: Channels of the fixed block after the stem that some spaces have; −1 for no such block.
+        last: Channels of the last convolution.
+    """
+
+    widths: tuple[int, ...] = ()
+    strides: tuple[int, ...] = ()
+    stem: int = 0
+    stem_stride: int = 0
+    first: int = 0
+    last: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that are none."""
+        check_sizes(self, least=-1)
+
+
+PUBLISHED: Mapping[str, ChainSettings] = {
+    "proxyless": ChainSettings((32, 40, 80, 96, 192, 320), (2, 2, 2, 1, 2, 1), 32, 2, 16, 1280),
+    "macro": ChainSettings((64, 128, 256), (2, 2, 2), 32, 1, -1, 1280),
+    "mnasnet": ChainSettings((16, 24, 40, 80, 112, 192, 320), (1, 2, 2, 2, 1, 2, 1), 32, 2, -1, 1280),
+    "ofa": ChainSettings((24, 40, 80, 112, 160), (2, 2, 2, 1, 2), 16, 2, 16, 1280),
+}
+
+
+class ChainNetwork(Network):
+    """A network of mobile blocks; a plan is, for each stage, the operation names of its blocks."""
+
+    Settings = ChainSettings
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        settings: ChainSettings,
+        *,
+        channels: int = 3,
+        classes: int = 10,
+        members: int = 1,
+        only: Collection[Plan] | None = None,
+    ) -> None:
+        super().__init__(space, settings, members=members)
+        size = resolved(space, settings)
+        self.stem = ConvBnAct(channels, size.stem, 3, members=members, stride=size.stem_stride)
+        c_in = size.stem
+        self.first = nn.Identity()
+        if size.first > 0:
+            self.first = MobileBlock(c_in, size.first, 3, 1.0, members=members)
+            c_in = size.first
+        self.stages = nn.ModuleList()
+        for stage, (width, stride) in enumerate(zip(size.widths, size.strides, strict=True)):
+            self.stages.append(Stage(_options(space, stage, only), c_in, width, stride, members))
+            c_in = width
+        self.last = ConvBnAct(c_in, size.last, 1, members=members)
+        self.head = Head(size.last, classes, members=members, norm=False)
+
+    @staticmethod
+    def plans(graphs: Graphs) -> list[Plan]:
+        """Return the operation names of each stage's blocks."""
+        space = graphs.space
+        ends = set(space.codes(INPUT, OUTPUT))
+        plans: list[Plan] = []
+        for ops, stage, n in zip(graphs.ops, graphs.stage, graphs.n_nodes, strict=True):
+            blocks: list[list[str]] = [[] for _ in space.stages]
+            for op, s in zip(ops[:n].tolist(), stage[:n].tolist(), strict=True):
+                if op not in ends:
+                    blocks[s].append(space.ops[op])
+            plans.append(tuple(map(tuple, blocks)))
+        return plans
+
+    def forward(self, x: Tensor, plan: Plan) -> Tensor:
+        """Map images (b, members · channels, h, w) to logits (b, members, classes)."""
+        x = self.first(self.stem(x))
+        for stage, blocks in zip(self.stages, plan, strict=True):
+            x = stage(x, blocks)
+        return self.head(self.last(x))
+
+
+class Stage(nn.Module):
+    """Blocks of one width; holds a module for each (block, operation)."""
+
+    def __init__(
+        self, options: Collection[tuple[int, str]], c_in: int, width: int, stride: int, members: int
+    ) -> None:
+        super().__init__()
+        self.ops = nn.ModuleDict()
+        for block, name in sorted(options):
+            wide, step = (c_in, stride) if block == 0 else (width, 1)
+            self.ops[_key(block, name)] = _block(name, wide, width, step, members)
+
+    def forward(self, x: Tensor, blocks: tuple[str, ...]) -> Tensor:
+        """Map (b, members · c_in, h, w) to (b, members · width, h / stride, w / stride)."""
+        for block, name in enumerate(blocks):
+            x = self.ops[_key(block, name)](x)
+        return x
+
+
+class ConvBnAct(nn.Sequential):
+    """Convolution, batch norm, ReLU6."""
+
+    def __init__(
+        self, c_in: int, c_out: int, kernel: int, *, members: int, stride: int = 1, groups: int = 1
+    ) -> None:
+        super().__init__(
+            Conv(c_in, c_out, kernel, members=members, stride=stride, groups=groups),
+            nn.BatchNorm2d(members * c_out),
+            nn.ReLU6(),
+        )
+
+
+class MobileBlock(nn.Module):
+    """Inverted bottleneck: expansion, depthwise convolution, squeeze-excitation if asked, projection."""
+
+    def __init__(
+        self,
+        c_in: int,
+        c_out: int,
+        kernel: int,
+        expansion: float,
+        *,
+        members: int,
+        stride: int = 1,
+        squeeze: bool = False,
+    ) -> None:
+        super().__init__()
+        wide = round(c_in * expansion)
+        self.residual = stride == 1 and c_in == c_out
+        layers: list[nn.Module] = [] if expansion == 1 else [ConvBnAct(c_in, wide, 1, members=members)]
+        layers.append(ConvBnAct(wide, wide, kernel, members=members, stride=stride, groups=wide))
+        if squeeze:
+            layers.append(SqueezeExcitation(wide, max(1, c_in // 4), members=members))
+        layers += [Conv(wide, c_out, 1, members=members), nn.BatchNorm2d(members * c_out)]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (b, members · c_in, h, w) to (b, members · c_out, h / stride, w / stride)."""
+        y = self.layers(x)
+        return x + y if self.residual else y
+
+
+class SqueezeExcitation(nn.Module):
+    """Channels weighed by a function of their means (Hu et al., CVPR 2018)."""
+
+    def __init__(self, width: int, squeezed: int, *, members: int) -> None:
+        super().__init__()
+        self.mean = GlobalMean()
+        self.reduce = Conv(width, squeezed, 1, members=members, bias=True)
+        self.act = nn.ReLU()
+        self.expand = Conv(squeezed, width, 1, members=members, bias=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (b, members · width, h, w) to the same shape."""
+        return x * torch.sigmoid(self.expand(self.act(self.reduce(self.mean(x))))).to(x.dtype)
+
+
+def resolved(space: SearchSpace, settings: ChainSettings) -> ChainSettings:
+    """Return the settings with the published value wherever nothing else is asked for.
+
+    Raises:
+        InputError: There is not one width and one stride for each stage of the space.
+    """
+    published = PUBLISHED[check_name("space of mobile blocks", space.name, PUBLISHED)]
+    names = [field.name for field in fields(settings)]
+    size = ChainSettings(**{name: getattr(settings, name) or getattr(published, name) for name in names})
+    if not len(size.widths) == len(size.strides) == len(space.stages):
+        raise InputError(
+            f"space '{space.name}' has {len(space.stages)} stages: give as many widths and strides, not "
+            f"{len(size.widths)} and {len(size.strides)}"
+        )
+    return size
+
+
+def _options(space: SearchSpace, stage: int, only: Collection[Plan] | None) -> set[tuple[int, str]]:
+    """Return the (block, operation) that a stage must hold, of these architectures or of all."""
+    if only is not None:
+        return {(block, name) for plan in only for block, name in enumerate(plan[stage])}
+    return set(stage_options(space)[stage])
+
+
+def stage_options(space: SearchSpace) -> list[list[tuple[int, str]]]:
+    """Return for each stage of a space every (block, operation) that an architecture may have there.
+
+    A block that may be left out moves the later ones of its stage forward, so any block but the first may
+    have the operation of any later place.
+    """
+    if isinstance(space, ChainSpace):
+        places: list[list[set[str]]] = [[] for _ in space.stages]
+        for layer in space.layers:
+            places[layer.stage].append({option for option in layer.options if option is not None})
+        return [
+            [
+                (block, name)
+                for block in range(len(stage))
+                for name in sorted(set().union(*stage[block : len(stage) if block else 1]))
+            ]
+            for stage in places
+        ]
+    names = [op for op in space.ops if op not in (INPUT, OUTPUT)]
+    mnasnet = isinstance(space, MnasnetSpace)
+    depths = [max(depth) for depth in DEPTHS] if mnasnet else [OFA_SLOTS] * len(space.stages)
+    return [[(block, name) for block in range(depth) for name in names] for depth in depths]
+
+
+def _block(name: str, c_in: int, c_out: int, stride: int, members: int) -> nn.Module:
+    """Return the module of an operation."""
+    if name == "project":
+        return nn.Sequential(
+            Conv(c_in, c_out, 1, members=members, stride=stride), nn.BatchNorm2d(members * c_out)
+        )
+    found = BLOCK.match(name)
+    if found is None:
+        raise ValueError(f"no mobile block is called '{name}'")
+    return MobileBlock(
+        c_in,
+        c_out,
+        int(found["kernel"]),
+        float(found["expansion"]),
+        members=members,
+        stride=stride,
+        squeeze=found["se"] is not None,
+    )
+
+
+def _key(block: int, name: str) -> str:
+    return f"{block}_{name.replace('.', 'p')}"  # a module's name may not hold a dot

@@ -1,0 +1,109 @@
+"""FLOPs and parameters of a network, counted on its modules without computing anything.
+
+What counts: a multiply-accumulate of a convolution or of the classifier 1 (biases nothing), batch norm 2
+for each value, ReLU 1, pooling its window for each value, the final mean a window one larger than the image.
+That is the convention behind the published table of NAS-Bench-201, with which these counts agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from predictors.supernet.layers import AvgPool, Conv, GlobalMean
+
+if TYPE_CHECKING:
+    from predictors.supernet.network import Network, Plan
+
+MILLION = 1e6
+
+
+@dataclass(frozen=True)
+class ImageShape:
+    """What the counts depend on beside the network.
+
+    Attributes:
+        channels: Channels of an image.
+        size: Side in pixels.
+        classes: Number of classes.
+    """
+
+    channels: int = 3
+    size: int = 32
+    classes: int = 10
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Costs of n architectures.
+
+    Attributes:
+        flops: (n,) M.
+        params: (n,) M.
+    """
+
+    flops: np.ndarray
+    params: np.ndarray
+
+
+def count_each(
+    kind: type[Network],
+    space: Any,  # noqa: ANN401  # the family's own class of space
+    settings: Any,  # noqa: ANN401
+    plans: Sequence[Plan],
+    shape: ImageShape,
+) -> Counts:
+    """Return FLOPs and parameters of n architectures, each built as a network of its own."""
+    flops, params = np.zeros(len(plans)), np.zeros(len(plans))
+    image = torch.empty(1, shape.channels, shape.size, shape.size, device="meta")
+    for i, plan in enumerate(plans):
+        with torch.device("meta"):
+            network = kind(space, settings, channels=shape.channels, classes=shape.classes, only=[plan])
+        params[i] = sum(p.numel() for p in network.parameters()) / MILLION
+        flops[i] = count_flops(network, image, plan) / MILLION
+    return Counts(flops, params)
+
+
+def count_flops(network: Network, image: Tensor, plan: Plan) -> int:
+    """Return the FLOPs of one image (1, c, h, w) on the meta device."""
+    total = 0
+
+    def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal total
+        total += _cost(module, inputs[0], output)
+
+    handles = [module.register_forward_hook(hook) for module in network.modules()]
+    network.eval()
+    with torch.no_grad():
+        network(image, plan)
+    for handle in handles:
+        handle.remove()
+    return total
+
+
+def _cost(module: nn.Module, x: Tensor, y: Tensor) -> int:
+    """Return the FLOPs of one module; containers cost nothing beside their parts."""
+    for kind, cost in _COSTS.items():
+        if isinstance(module, kind):
+            return cost(module, x, y)
+    return 0
+
+
+def _window(module: Any, x: Tensor, y: Tensor) -> int:  # noqa: ANN401
+    size = module.kernel_size
+    return y.numel() * (size**2 if isinstance(size, int) else size[0] * size[1])
+
+
+_COSTS: dict[type[nn.Module] | tuple[type[nn.Module], ...], Callable[[Any, Tensor, Tensor], int]] = {
+    Conv: lambda module, x, y: y.numel() * module.weight[0].numel(),
+    nn.BatchNorm2d: lambda module, x, y: 2 * y.numel(),
+    (nn.ReLU, nn.ReLU6): lambda module, x, y: y.numel(),
+    AvgPool: lambda module, x, y: 9 * y.numel(),
+    (nn.AvgPool2d, nn.MaxPool2d): _window,
+    GlobalMean: lambda module, x, y: y.numel() * (x.shape[2] + 1) * (x.shape[3] + 1),
+}

@@ -1,0 +1,72 @@
+"""What a supernet's weights depend on, in memory and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from data.errors import InputError
+from data.names import check_name
+from predictors.supernet.families import network_class
+from predictors.supernet.images import ImageSettings
+from predictors.supernet.recipe import Recipe
+from predictors.supernet.sampling import SAMPLINGS
+
+
+@dataclass(frozen=True)
+class TrainJob:
+    """What is trained, and how: everything that the weights depend on.
+
+    Attributes:
+        space: Name of the search space.
+        settings: Size of its network.
+        images: What it is trained on.
+        recipe: How.
+        sampling: Name of a sampling of `predictors.supernet.sampling`.
+        paths: Random architectures a step; their gradients are averaged.
+        seed: Seed of weights, order, augmentation and sampling.
+    """
+
+    space: str
+    settings: Any
+    images: ImageSettings
+    recipe: Recipe
+    sampling: str = "uniform"
+    paths: int = 1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown sampling."""
+        check_name("sampling", self.sampling, SAMPLINGS)
+        if self.paths < 1:
+            raise InputError(f"paths must be at least 1, not {self.paths}")
+
+    @property
+    def summary(self) -> str:
+        """The job in a line, for people."""
+        size = ", ".join(f"{name} {value}" for name, value in asdict(self.settings).items())
+        pixels = f" of {self.images.size} pixels" if self.images.size else ""
+        return (
+            f"{size}; {self.sampling} sampling of {self.paths}, {self.recipe.epochs} epochs of "
+            f"{self.images.train or 'all'} images{pixels}, seed {self.seed}"
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the job as JSON values."""
+        return asdict(self)
+
+    @staticmethod
+    def of_json(values: Mapping[str, Any]) -> TrainJob:
+        """Return the job that `as_json` wrote."""
+        parts = {
+            "settings": network_class(values["space"]).Settings(**_tuples(values["settings"])),
+            "images": ImageSettings(**values["images"]),
+            "recipe": Recipe(**values["recipe"]),
+        }
+        return TrainJob(**{**values, **parts})
+
+
+def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values with tuples for JSON's lists."""
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}

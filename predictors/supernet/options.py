@@ -1,0 +1,165 @@
+"""Options that the commands share, and how their values are read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+from data.errors import InputError
+from data.names import check_name
+from predictors.supernet.families import FAMILIES
+
+if TYPE_CHECKING:
+    from predictors.supernet.images import ImageSettings
+    from predictors.supernet.job import TrainJob
+
+Space = Annotated[str, typer.Option(help=f"Search space: {', '.join(FAMILIES)}.")]
+ImagesOption = Annotated[
+    str,
+    typer.Option(
+        "--images",
+        help="cifar10, cifar100, imagenet16, digits, or the path of a folder with one subfolder a class.",
+    ),
+]
+Size = Annotated[int, typer.Option(min=0, help="Side of an image in pixels; 0 for the images' own.")]
+TrainImages = Annotated[int, typer.Option(min=0, help="Training images; 0 for all that are not held out.")]
+ValidImages = Annotated[int, typer.Option(min=0, help="Images held out of the training part.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Size of the network, e.g. --set depth=1 --set widths=16,32,64; repeatable. The defaults are "
+        "those of the published network.",
+    ),
+]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Passes over the training images.")]
+Batch = Annotated[int | None, typer.Option(min=1, help="Images in a step.")]
+Lr = Annotated[float | None, typer.Option(help="Peak learning rate.")]
+Warmup = Annotated[float | None, typer.Option(help="Share of the steps in which the learning rate rises.")]
+Crop = Annotated[
+    float | None,
+    typer.Option(
+        min=0, max=1, help="Share of the side by which images are shifted at random; 0 for not at all."
+    ),
+]
+WeightDecay = Annotated[float | None, typer.Option(help="Weight decay.")]
+Amp = Annotated[bool, typer.Option("--amp", help="Compute in bfloat16 where that is safe.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...; auto for a GPU where there is one.")]
+Jobs = Annotated[
+    int, typer.Option(min=0, help="Processes, one thread each; 0 for one a core. Any number gives the same.")
+]
+Archs = Annotated[
+    Path | None, typer.Option(help="Table with a column arch: the architectures. Default: a sample.")
+]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
+
+
+def network_settings(kind: type, given: Sequence[str] | None) -> Any:  # noqa: ANN401  # the class it was given
+    """Return the settings of a family from "NAME=VALUE" each.
+
+    Args:
+        kind: Their dataclass.
+        given: What differs from the defaults.
+
+    Raises:
+        UnknownNameError: The family has no such setting.
+        InputError: A value is not of the setting's type.
+    """
+    types = get_type_hints(kind)
+    names = [f.name for f in fields(kind)]
+    values: dict[str, Any] = {}
+    for item in given or []:
+        name, equals, text = item.partition("=")
+        if not equals:
+            raise InputError(f"--set {item}: write NAME=VALUE; names: {', '.join(names)}")
+        check_name("setting", name, names)
+        values[name] = _value(item, text, types[name])
+    return kind(**values)
+
+
+def _value(item: str, text: str, kind: Any) -> Any:  # noqa: ANN401
+    try:
+        if kind in (int, float, str):
+            return kind(text)
+        if kind is bool:
+            return {"true": True, "false": False}[text.lower()]
+        return tuple(int(part) for part in text.split(","))
+    except (ValueError, KeyError) as error:
+        raise InputError(f"--set {item}: not a value of the kind it takes") from error
+
+
+def image_settings(name: str, size: int, train: int, valid: int) -> ImageSettings:
+    """Return which images are meant; a path is made absolute, whatever the folder one stands in."""
+    from predictors.supernet.images import ImageSettings
+
+    if Path(name).is_dir():
+        name = str(Path(name).resolve())
+    return ImageSettings(name, size, train, valid)
+
+
+def recipe_options(
+    epochs: int | None,
+    batch: int | None,
+    lr: float | None,
+    warmup: float | None,
+    crop: float | None,
+    weight_decay: float | None,
+    amp: bool,
+) -> dict[str, Any]:
+    """Return what a command line says of the recipe; what it does not say is left out."""
+    given = {
+        "epochs": epochs,
+        "batch": batch,
+        "lr": lr,
+        "warmup": warmup,
+        "crop": crop,
+        "weight_decay": weight_decay,
+        "amp": amp or None,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def train_job(
+    space: str,
+    images: ImageSettings,
+    settings: Sequence[str] | None,
+    recipe: Mapping[str, Any],
+    sampling: str,
+    paths: int,
+    seed: int,
+) -> TrainJob:
+    """Return the training that a command line means; what it leaves open is the space's own recipe."""
+    from predictors.supernet.families import default_recipe, network_class
+    from predictors.supernet.job import TrainJob
+    from predictors.supernet.recipe import Recipe
+
+    chosen = Recipe(**{**default_recipe(space), **recipe})
+    shape = network_settings(network_class(space).Settings, settings)
+    return TrainJob(space, shape, images, chosen, sampling, paths, seed)
+
+
+def processes(jobs: int) -> int:
+    """Return the number of processes that --jobs means."""
+    return jobs or os.cpu_count() or 1
+
+
+def device_named(device: str) -> str:
+    """Return the device that --device means; InputError if this machine has no such device."""
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise InputError(f"--device {device}: no GPU that torch can use; --device cpu works everywhere")
+    return device
+
+
+def names_of(text: str | None) -> list[str]:
+    """Return the different names of a comma-separated list."""
+    return list(dict.fromkeys(name.strip() for name in (text or "").split(",") if name.strip()))

@@ -1,0 +1,66 @@
+"""Several GPUs or machines, started by torchrun: each process takes its share of every batch."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+import torch.distributed as dist
+from torch import nn
+
+from data.errors import InputError
+
+
+def start(device: str) -> str:
+    """Join the other processes if torchrun started this one; return this process's device."""
+    if "WORLD_SIZE" not in os.environ:
+        return device
+    if device.startswith("cuda"):
+        device = f"cuda:{os.environ['LOCAL_RANK']}"
+        torch.cuda.set_device(device)
+    dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    return device
+
+
+def finish() -> None:
+    """Leave the other processes."""
+    if dist.is_initialized():
+        dist.barrier()
+        dist.destroy_process_group()
+
+
+def is_first() -> bool:
+    """Return whether this process is the one that speaks, joined to the others or not."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def rank() -> int:
+    """Return this process's number, 0 if it is alone."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def world() -> int:
+    """Return the number of processes."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def check_batch(batch: int) -> None:
+    """Refuse a batch that the processes cannot share evenly."""
+    if batch % world():
+        raise InputError(f"a batch of {batch} images cannot be shared by {world()} processes evenly")
+
+
+def average_gradients(network: nn.Module) -> None:
+    """Replace the gradients by their mean over the processes.
+
+    All processes compute the same architectures in a step, so the same weights have gradients everywhere;
+    that is what DistributedDataParallel would have to find out at every step.
+    """
+    if world() == 1:
+        return
+    gradients = [p.grad for p in network.parameters() if p.grad is not None]
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    dist.all_reduce(flat)
+    flat /= world()
+    for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+        gradient.copy_(part.view_as(gradient))

@@ -1,0 +1,161 @@
+"""Long jobs in parts: several processes, each finished part a file, so that a stopped run goes on."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from data.errors import InputError
+from data.files import atomic_path
+
+Record = dict[str, Any]
+
+
+class Parts:
+    """The finished parts of a job, one JSON file each, in a folder that remembers the job's settings."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
+        """Open a folder, a new one or one with parts of the same job.
+
+        Args:
+            folder: Where the parts are.
+            settings: Everything a part's content depends on, as JSON values.
+
+        Raises:
+            InputError: The folder holds parts of a job with other settings; they are named.
+        """
+        self.folder = folder
+        check_settings(folder / "settings.json", settings)
+
+    def path(self, name: str) -> Path:
+        """Return the file of a part."""
+        return self.folder / "parts" / f"{name}.json"
+
+    def has(self, name: str) -> bool:
+        """Return whether a part is finished."""
+        return self.path(name).is_file()
+
+    def write(self, name: str, record: Record) -> None:
+        """Keep a finished part."""
+        with atomic_path(self.path(name)) as part:
+            part.write_text(json.dumps(record))
+
+    def read(self, name: str) -> Record:
+        """Return a finished part."""
+        return json.loads(self.path(name).read_text())
+
+
+def check_settings(path: Path, settings: Mapping[str, Any]) -> None:
+    """Write settings to a new file, or compare them with those an existing one holds.
+
+    Raises:
+        InputError: They differ; what differs is named.
+    """
+    wanted = json.loads(json.dumps(settings))
+    if not path.is_file():
+        with atomic_path(path) as part:
+            part.write_text(json.dumps(wanted, indent=2) + "\n")
+        return
+    before = json.loads(path.read_text())
+    changed = [
+        f"{name} {before.get(name)!r} there, {wanted.get(name)!r} now"
+        for name in sorted({*before, *wanted})
+        if before.get(name) != wanted.get(name)
+    ]
+    if changed:
+        what = "; ".join(changed)
+        raise InputError(
+            f"{path.parent} was begun with other settings ({what}); give those, or another --out"
+        )
+
+
+def run_parts(
+    function: Callable[[Any], Record],
+    items: Mapping[str, Any],
+    parts: Parts,
+    *,
+    setup: Callable[..., None],
+    setup_args: Sequence[Any],
+    jobs: int,
+    title: str,
+) -> None:
+    """Compute the parts that are missing and keep each as soon as it is there.
+
+    Args:
+        function: Computes a part from its item; a function of a module.
+        items: What each part is computed from, by the part's name.
+        parts: Where finished parts are kept.
+        setup: Called once in each process before any item; a function of a module.
+        setup_args: Its arguments.
+        jobs: Processes. One thread each, so that their number changes no result.
+        title: What the progress bar is called.
+    """
+    missing = {name: item for name, item in items.items() if not parts.has(name)}
+    finished = len(items) - len(missing)
+    with progress(title, len(items)) as tell:
+        tell(finished)
+        if jobs <= 1 or len(missing) <= 1:
+            setup(*setup_args)
+            for name, item in missing.items():
+                parts.write(name, function(item))
+                tell(finished := finished + 1)
+            return
+        context = multiprocessing.get_context("spawn")
+        pool = ProcessPoolExecutor(
+            min(jobs, len(missing)), context, initializer=setup, initargs=tuple(setup_args)
+        )
+        try:
+            futures = {pool.submit(function, item): name for name, item in missing.items()}
+            for future in as_completed(futures):
+                parts.write(futures[future], future.result())
+                tell(finished := finished + 1)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show how far a job is and how long it will take: a bar on a terminal, else now and then a line.
+
+    Yields:
+        What is to be told how many of the parts are done, before the first and after each.
+    """
+    if not sys.stderr.isatty():
+        yield _Lines(title, total)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=total)
+        yield lambda done: bar.update(task, completed=done)
+
+
+class _Lines:
+    """A line to stderr at every twentieth of a job."""
+
+    def __init__(self, title: str, total: int) -> None:
+        self.title, self.total = title, total
+        self.first: tuple[float, int] | None = None
+        self.shown = -1
+
+    def __call__(self, done: int) -> None:
+        now = time.monotonic()
+        if self.first is None:
+            self.first = now, done
+            self.shown = done * 20 // max(1, self.total)
+            return
+        start, before = self.first
+        if done * 20 // self.total > self.shown:
+            self.shown = done * 20 // self.total
+            left = (now - start) / max(1, done - before) * (self.total - done)
+            sys.stderr.write(f"{self.title}: {done} of {self.total}, {left:.0f} s left\n")
+            sys.stderr.flush()

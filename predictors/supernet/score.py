@@ -1,0 +1,207 @@
+"""Weak labels: architectures judged with inherited weights, or by zero-cost proxies, into a table."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from data import spaces
+from data.errors import InputError
+from data.names import check_name
+from data.table import Column, Table
+from predictors.supernet.alone import build
+from predictors.supernet.counts import ImageShape
+from predictors.supernet.evaluate import judge, recalibrate
+from predictors.supernet.families import network_class
+from predictors.supernet.images import Images, ImageSettings, load
+from predictors.supernet.network import Network
+from predictors.supernet.parts import Parts, Record, run_parts
+from predictors.supernet.proxies import PROXIES, Probe
+from predictors.supernet.weights import Supernet, load_network, read_supernet
+
+CHUNK = 20  # architectures in a part: what a run that is stopped loses at most, in each process
+
+
+@dataclass(frozen=True)
+class ScoreJob:
+    """What is judged, and by what.
+
+    Attributes:
+        space: Name of the search space.
+        settings: Size of its networks.
+        images: Images; the held-out ones judge, or the test images if none are held out.
+        supernet: Weights to judge with; None to compute zero-cost proxies only.
+        recalibrate: Training images from which each architecture's batch-norm statistics are taken; 0 to
+            use the supernet's running ones, which mix all architectures.
+        proxies: Zero-cost proxies of untrained networks.
+        test: Whether the test images judge even if others are held out.
+        proxy_batch: Training images that a proxy sees.
+        seed: Seed of the untrained networks.
+        amp: Whether to compute in bfloat16.
+        device: Where, e.g. "cpu" or "cuda".
+    """
+
+    space: str
+    settings: Any
+    images: ImageSettings
+    supernet: Supernet | None = None
+    recalibrate: int = 1000
+    proxies: tuple[str, ...] = ()
+    test: bool = False
+    proxy_batch: int = 64
+    seed: int = 0
+    amp: bool = False
+    device: str = "cpu"
+
+    @property
+    def held_out(self) -> bool:
+        """Whether held-out images judge."""
+        return self.images.valid > 0 and not self.test
+
+    def identity(self) -> dict[str, Any]:
+        """Return everything that a score depends on, as JSON values."""
+        return {"job": "score", **asdict(self), "supernet": self.supernet.hash if self.supernet else None}
+
+
+def score_job(
+    supernet: Path | None,
+    proxies: Sequence[str],
+    space: str,
+    images: ImageSettings,
+    settings: Any,  # noqa: ANN401  # the family's own
+    *,
+    test: bool = False,
+    **other: Any,  # noqa: ANN401  # fields of ScoreJob
+) -> ScoreJob:
+    """Return the job that a command line means; a supernet brings its own space, settings and images.
+
+    Args:
+        supernet: File of the weights, if there is a supernet.
+        proxies: Names of proxies; ["all"] for all.
+        space: Without a supernet: the space.
+        images: Without a supernet: the images.
+        settings: Without a supernet: the size of the networks.
+        test: Judge on the test images even if others are held out.
+        other: Further fields of `ScoreJob`.
+
+    Raises:
+        InputError: There is nothing to compute.
+        UnknownNameError: An unknown proxy.
+    """
+    names = tuple(PROXIES) if list(proxies) == ["all"] else tuple(proxies)
+    for name in names:
+        check_name("proxy", name, PROXIES)
+    if supernet is None and not names:
+        raise InputError(f"give --supernet FILE, or --proxies: all, or some of {', '.join(PROXIES)}")
+    weights = None
+    if supernet is not None:
+        weights = read_supernet(supernet)
+        space, images, settings = weights.job.space, weights.job.images, weights.job.settings
+    return ScoreJob(space, settings, images, weights, proxies=names, test=test, **other)
+
+
+def run(job: ScoreJob, codes: np.ndarray, folder: Path, *, jobs: int, prefix: str = "supernet") -> Table:
+    """Score architectures, or those that are missing, and return the table of weak labels.
+
+    Args:
+        job: What they are scored by.
+        codes: (n, places) architectures, each once; more may be asked for later, into the same folder.
+        folder: Where finished parts are kept.
+        jobs: Processes.
+        prefix: What the columns of the supernet are called: PREFIX_acc and so on.
+    """
+    space = spaces.get(job.space)
+    texts = space.format(codes)
+    parts = Parts(folder, job.identity())
+    chunks = [slice(start, start + CHUNK) for start in range(0, len(codes), CHUNK)]
+    items = {_part_name(texts[chunk]): codes[chunk].tolist() for chunk in chunks}
+    run_parts(_part, items, parts, setup=_setup, setup_args=(job,), jobs=jobs, title="scoring")
+    found: dict[str, list[float]] = {}
+    for name in items:
+        for column, values in parts.read(name).items():
+            found.setdefault(column, []).extend(values)
+    counts = network_class(job.space).counts(space, job.settings, space.graphs(codes), _shape(job))
+    return _table(job, texts, found, {"flops": counts.flops, "params": counts.params}, prefix)
+
+
+def _part_name(texts: Sequence[str]) -> str:
+    """Return the name of the part that scores these architectures."""
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
+
+
+def _shape(job: ScoreJob) -> ImageShape:
+    images = load(job.images)
+    return ImageShape(images.channels, images.train.x.shape[-1], images.classes)
+
+
+_worker: tuple[ScoreJob, Images, Network | None] | None = None
+
+
+def _setup(job: ScoreJob) -> None:
+    """Load images and weights once in each process."""
+    global _worker
+    torch.set_num_threads(1)
+    images = load(job.images).to(job.device)
+    _worker = job, images, load_network(job.supernet, images) if job.supernet else None
+
+
+def _part(codes: list[list[int]]) -> Record:
+    """Score some architectures."""
+    if _worker is None:
+        raise RuntimeError("_setup comes before any part")
+    job, images, supernet = _worker
+    kind, space = network_class(job.space), spaces.get(job.space)
+    record: Record = {}
+    for plan in kind.plans(space.graphs(np.array(codes))):
+        scores: dict[str, float] = {}
+        if supernet is not None:
+            if job.recalibrate:
+                recalibrate(supernet, plan, images.train.x[: job.recalibrate], amp=job.amp)
+            result = judge(supernet, plan, images.valid if job.held_out else images.test, amp=job.amp)
+            scores |= {"acc": float(result.accuracy), "loss": float(result.loss)}
+        if job.proxies:
+            network = build(kind, space, job.settings, images, [job.seed], [plan])
+            probe = Probe(network, plan, images.train.take(slice(0, job.proxy_batch)))
+            scores |= {name: PROXIES[name](probe) for name in job.proxies}
+        for name, value in scores.items():
+            record.setdefault(name, []).append(value)
+    return record
+
+
+def _table(
+    job: ScoreJob, texts: Sequence[str], found: dict[str, list[float]], costs: dict[str, Any], prefix: str
+) -> Table:
+    """Return the table of weak labels: of the supernet, its networks' costs, and proxies."""
+    data = Path(job.images.name).name
+    own, described = {}, {}
+    notes = {"flops": "of the network", "params": "of the network"}
+    if job.supernet is not None:
+        what = f"supernet {job.supernet.hash} ({job.supernet.job.summary}), {_images_note(job)}"
+        notes |= {"acc": what, "loss": what}
+    for name in ("acc", "loss", "flops", "params"):
+        values = found.get(name, costs.get(name))
+        if values is not None:
+            unit = {"acc": "%", "loss": ""}.get(name, "M")
+            column = f"{prefix}_{name}"
+            own[column] = np.asarray(values, np.float64)
+            described[column] = Column(
+                column, data, column, unit, -1 if name == "loss" else 1, "weak", notes[name]
+            )
+    for name in job.proxies:
+        own[name] = np.asarray(found[name], np.float64)
+        note = f"zero-cost proxy, untrained network of seed {job.seed}, {job.proxy_batch} images"
+        described[name] = Column(name, data, name, "", 1, "weak", note)
+    return Table(pa.table({"arch": list(texts), **own}), described)
+
+
+def _images_note(job: ScoreJob) -> str:
+    images = f"{job.images.valid} held-out images" if job.held_out else "test images"
+    norms = f"statistics from {job.recalibrate} images" if job.recalibrate else "running statistics"
+    return f"judged on {images}, {norms}"

@@ -1,0 +1,92 @@
+"""A training as the command line runs it: device, processes, progress, TensorBoard."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from data.errors import AcerankError
+from predictors.supernet import parallel
+from predictors.supernet.images import load
+from predictors.supernet.job import TrainJob
+from predictors.supernet.parts import progress
+from predictors.supernet.train import train
+
+EVERY = 50  # steps between scalars
+
+
+def run_training(
+    job: TrainJob,
+    folder: Path,
+    *,
+    device: str,
+    threads: int = 1,
+    minutes: float = 5.0,
+    compiled: bool = False,
+    tensorboard: bool = False,
+) -> Path:
+    """Train a supernet and return the file of its weights.
+
+    Args:
+        job: What is trained.
+        folder: Where checkpoint and weights are.
+        device: "cpu", "cuda" or one GPU; under torchrun each process takes its own.
+        threads: Threads on a CPU.
+        minutes: Between checkpoints.
+        compiled: Whether to compile the operations.
+        tensorboard: Whether to write scalars.
+    """
+    torch.set_num_threads(threads)
+    device = parallel.start(device)
+    images = load(job.images).to(device)
+    steps = job.recipe.epochs * job.recipe.steps_per_epoch(len(images.train))
+    try:
+        with _shown(steps) as show, _scalars(folder, tensorboard) as write:
+
+            def report(step: int, steps: int, scalars: Mapping[str, float]) -> None:
+                show(step, scalars)
+                write(step, scalars)
+
+            return train(job, images, folder, minutes=minutes, compiled=compiled, report=report)
+    finally:
+        parallel.finish()
+
+
+@contextmanager
+def _shown(steps: int) -> Iterator[Callable[[int, Mapping[str, float]], None]]:
+    """Show the progress of the first process."""
+    if parallel.rank():
+        yield lambda step, scalars: None
+        return
+    with progress("training", steps) as tell:
+
+        def show(step: int, scalars: Mapping[str, float]) -> None:
+            if not math.isfinite(scalars["loss"]):
+                raise AcerankError(f"the loss of step {step} is {scalars['loss']}: take a smaller --lr")
+            tell(step)
+
+        yield show
+
+
+@contextmanager
+def _scalars(folder: Path, wanted: bool) -> Iterator[Callable[[int, Mapping[str, float]], None]]:
+    """Write scalars for TensorBoard, if they are wanted; AcerankError if it is not installed."""
+    if not wanted or parallel.rank():
+        yield lambda step, scalars: None
+        return
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise AcerankError("--tensorboard needs TensorBoard: pip install 'acerank[supernet]'") from error
+    with SummaryWriter(str(folder / "tensorboard")) as writer:
+
+        def write(step: int, scalars: Mapping[str, float]) -> None:
+            if step % EVERY == 0:
+                for name, value in scalars.items():
+                    writer.add_scalar(name, value, step)
+
+        yield write

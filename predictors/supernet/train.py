@@ -1,0 +1,168 @@
+"""Training a supernet: at each step the weights of a few sampled architectures."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from data import spaces
+from data.errors import InputError
+from data.files import atomic_path
+from predictors.supernet import parallel
+from predictors.supernet.alone import build
+from predictors.supernet.counts import ImageShape
+from predictors.supernet.evaluate import autocast
+from predictors.supernet.families import network_class
+from predictors.supernet.images import Images
+from predictors.supernet.job import TrainJob
+from predictors.supernet.parts import check_settings
+from predictors.supernet.recipe import augment, set_lr, side_by_side
+from predictors.supernet.sampling import SAMPLINGS
+from predictors.supernet.weights import save_supernet
+
+
+class Trainer:
+    """A supernet in training. Every random choice is a function of the seed and the step.
+
+    So weights, optimiser and step are the whole state, and a run that was stopped goes on bit for bit as if
+    it had not been (on a CPU; a GPU's convolutions may differ in the last digit).
+    """
+
+    def __init__(self, job: TrainJob, images: Images) -> None:
+        self.job, self.images = job, images
+        self.space = spaces.get(job.space)
+        self.kind = network_class(job.space)
+        self.network = build(self.kind, self.space, job.settings, images, [job.seed])
+        self.optimiser = job.recipe.optimiser(self.network.parameters(), shared=True)
+        self.per_epoch = job.recipe.steps_per_epoch(len(images.train))
+        self.steps = job.recipe.epochs * self.per_epoch
+        self.sample = SAMPLINGS[job.sampling](self.space, job.paths, job.seed, self._flops)
+        self.done = 0
+        parallel.check_batch(job.recipe.batch)
+
+    def _flops(self, codes: Any) -> Any:  # noqa: ANN401  # (n, places) to (n,)
+        shape = ImageShape(self.images.channels, self.images.train.x.shape[-1], self.images.classes)
+        return self.kind.counts(self.space, self.job.settings, self.space.graphs(codes), shape).flops
+
+    def step(self) -> float:
+        """Do one step; return the mean loss of its architectures."""
+        recipe = self.job.recipe
+        set_lr(self.optimiser, recipe.lr_at(self.done, self.steps))
+        x, y = self._batch()
+        plans = self.kind.plans(self.space.graphs(self.sample(self.done)))
+        self.network.train()
+        # Without gradients the optimiser leaves a weight, and its momentum, alone.
+        self.optimiser.zero_grad(set_to_none=True)
+        total = 0.0
+        for plan in plans:
+            with autocast(x, recipe.amp):
+                logits = self.network(x, plan)
+            loss = F.cross_entropy(logits[:, 0], y, label_smoothing=recipe.smoothing) / len(plans)
+            loss.backward()
+            total += float(loss.detach())
+        parallel.average_gradients(self.network)
+        if recipe.clip:
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip)
+        self.optimiser.step()
+        self.done += 1
+        return total
+
+    def _batch(self) -> tuple[Tensor, Tensor]:
+        """Return this process's images of the step, augmented, and their classes."""
+        epoch, place = divmod(self.done, self.per_epoch)
+        order = torch.randperm(len(self.images.train), generator=self._generator("order", epoch))
+        rows = order[place * self.job.recipe.batch : (place + 1) * self.job.recipe.batch]
+        rows = rows[parallel.rank() :: parallel.world()]
+        noise = self._generator("augment", self.done, parallel.rank())
+        part = self.images.train.take(rows.to(self.images.train.y.device))
+        return side_by_side(augment(part.x[:, None], self.job.recipe, [noise])), part.y
+
+    def _generator(self, *what: object) -> torch.Generator:
+        digest = hashlib.sha256(repr((self.job.seed, *what)).encode()).digest()
+        return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+
+    def save(self, path: Path) -> None:
+        """Write the state; a reader never sees half of one."""
+        state = {
+            "step": self.done,
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+        }
+        with atomic_path(path) as part:
+            torch.save(state, part)
+
+    def load(self, path: Path) -> None:
+        """Take the state that `save` wrote.
+
+        Raises:
+            InputError: The file is no such state.
+        """
+        try:
+            state = torch.load(path, map_location=self.images.train.x.device, weights_only=True)
+            self.network.load_state_dict(state["network"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.done = int(state["step"])
+        except (RuntimeError, KeyError, ValueError, EOFError, OSError) as error:
+            first = str(error).splitlines()[0]
+            raise InputError(f"{path} is not a whole checkpoint of this job ({first}); delete it") from error
+
+
+def train(
+    job: TrainJob,
+    images: Images,
+    folder: Path,
+    *,
+    minutes: float = 5.0,
+    compiled: bool = False,
+    report: Callable[[int, int, Mapping[str, float]], object] = lambda step, steps, scalars: None,
+    stop: Callable[[int], bool] = lambda step: False,
+) -> Path:
+    """Train a supernet, or go on with one that was stopped, and return the file of its weights.
+
+    Args:
+        job: What is trained.
+        images: Its images, on the device to train on.
+        folder: Where the checkpoint, the settings and the weights are.
+        minutes: Between checkpoints; there is one at the end of the training as well.
+        compiled: Whether to compile the operations (torch.compile), which pays in long trainings.
+        report: Told after each step: step, steps, scalars by name.
+        stop: Asked after each step; if it says so, a checkpoint is written and the training breaks off.
+
+    Raises:
+        InputError: The folder holds a training with other settings, or a broken checkpoint.
+    """
+    check_settings(folder / "settings.json", {"job": "train", **job.as_json(), "hash": images.content_hash})
+    trainer = Trainer(job, images)
+    checkpoint = folder / "checkpoint.pt"
+    if checkpoint.is_file():
+        trainer.load(checkpoint)
+    if compiled:
+        compile_operations(trainer)
+    last = time.monotonic()
+    while trainer.done < trainer.steps:
+        loss = trainer.step()
+        report(trainer.done, trainer.steps, {"loss": loss, "lr": trainer.optimiser.param_groups[0]["lr"]})
+        ended = trainer.done == trainer.steps or stop(trainer.done)
+        if parallel.rank() == 0 and (ended or time.monotonic() - last > 60 * minutes):
+            trainer.save(checkpoint)
+            last = time.monotonic()
+        if ended:
+            break
+    path = folder / "supernet.safetensors"
+    if parallel.rank() == 0 and trainer.done == trainer.steps:
+        save_supernet(path, trainer.network, job)
+    return path
+
+
+def compile_operations(trainer: Trainer) -> None:
+    """Compile each operation of a supernet; a whole path would be compiled anew for every architecture."""
+    for module in trainer.network.modules():
+        if type(module) in trainer.kind.operations:
+            module.compile()

@@ -1,0 +1,129 @@
+"""True labels: architectures trained from scratch, several seeds each, into a benchmark table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from data import spaces
+from data.table import Column, Table
+from predictors.supernet.alone import build, train
+from predictors.supernet.counts import ImageShape
+from predictors.supernet.families import network_class
+from predictors.supernet.images import Images, ImageSettings, load
+from predictors.supernet.parts import Parts, Record, run_parts
+from predictors.supernet.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class TruthJob:
+    """What is trained.
+
+    Attributes:
+        space: Name of the search space.
+        settings: Size of its networks.
+        images: What they are trained on and judged by.
+        recipe: How they are trained.
+        together: Seeds that are trained in one program: 0 to `together` − 1, the next as many, and so on;
+            with another number the last digits differ.
+        device: Where, e.g. "cpu" or "cuda".
+    """
+
+    space: str
+    settings: Any
+    images: ImageSettings
+    recipe: Recipe
+    together: int = 8
+    device: str = "cpu"
+
+    def blocks(self, seeds: int) -> list[range]:
+        """Return the seeds 0, 1, ... in the blocks that are trained together; the last may be smaller."""
+        return [range(first, min(first + self.together, seeds)) for first in range(0, seeds, self.together)]
+
+
+def run(job: TruthJob, codes: np.ndarray, seeds: int, folder: Path, *, jobs: int) -> Table:
+    """Train architectures, or those that are missing, and return the benchmark table.
+
+    Args:
+        job: What is trained.
+        codes: (n, places) architectures; more may be asked for later, into the same folder.
+        seeds: Seeds of each, likewise.
+        folder: Where finished parts are kept.
+        jobs: Processes.
+    """
+    space = spaces.get(job.space)
+    parts = Parts(folder, {"job": "truth", **asdict(job)})
+    texts = space.format(codes)
+    items = {
+        part_name(code, block): (code.tolist(), list(block)) for block in job.blocks(seeds) for code in codes
+    }
+    run_parts(_part, items, parts, setup=_setup, setup_args=(job,), jobs=jobs, title="training")
+    return _table(job, codes, texts, seeds, parts)
+
+
+def part_name(code: np.ndarray, block: range) -> str:
+    """Return the name of the part that trains a code (places,) with a block of seeds."""
+    return f"{''.join(np.base_repr(int(c), 36) for c in code)}-{block[0]}-{block[-1]}"
+
+
+_worker: tuple[TruthJob, Images] | None = None
+
+
+def _setup(job: TruthJob) -> None:
+    """Load the images once in each process."""
+    global _worker
+    torch.set_num_threads(1)
+    _worker = job, load(job.images).to(job.device)
+
+
+def _part(item: tuple[list[int], list[int]]) -> Record:
+    """Train one architecture with one block of seeds."""
+    if _worker is None:
+        raise RuntimeError("_setup comes before any part")
+    job, images = _worker
+    code, seeds = item
+    space = spaces.get(job.space)
+    kind = network_class(job.space)
+    (plan,) = kind.plans(space.graphs(np.array([code])))
+    network = build(kind, space, job.settings, images, seeds, [plan])
+    result = train(network, plan, images, job.recipe, seeds)
+    record = {"test_acc": result.test.accuracy, "test_loss": result.test.loss}
+    if len(images.valid):
+        record |= {"valid_acc": result.valid.accuracy}
+    return {name: [round(float(v), 5) for v in values] for name, values in record.items()}
+
+
+def _table(job: TruthJob, codes: np.ndarray, texts: Sequence[str], seeds: int, parts: Parts) -> Table:
+    """Return the benchmark table of finished parts."""
+    records = [[parts.read(part_name(code, block)) for block in job.blocks(seeds)] for code in codes]
+    dataset = Path(job.images.name).name
+    values: dict[str, np.ndarray] = {}
+    columns: dict[str, Column] = {}
+    for target in ("test_acc", "valid_acc", "test_loss"):
+        if target not in records[0][0]:
+            continue
+        found = np.array([[v for record in row for v in record[target]] for row in records], np.float32)
+        name = f"{dataset}_{target}"
+        values[name] = found.mean(1)
+        unit, direction = ("", -1) if target == "test_loss" else ("%", 1)
+        note = f"trained from scratch, mean over {seeds} seeds"
+        columns[name] = Column(name, dataset, target, unit, direction, note=note)
+        if target == "test_acc":
+            for seed in range(seeds):
+                single = f"{name}_{seed}"
+                values[single] = found[:, seed]
+                columns[single] = Column(single, dataset, f"{target}_{seed}", note=f"seed {seed}")
+    space = spaces.get(job.space)
+    image = load(job.images)
+    shape = ImageShape(image.channels, image.train.x.shape[-1], image.classes)
+    counts = network_class(job.space).counts(space, job.settings, space.graphs(codes), shape)
+    for name, numbers in (("flops", counts.flops), ("params", counts.params)):
+        values[name] = numbers
+        columns[name] = Column(name, dataset, name, "M", kind="weak", note="of the network that was trained")
+    return Table(pa.table({"arch": list(texts), **values}), columns)
