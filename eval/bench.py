@@ -85,15 +85,15 @@ def command_line() -> Iterator[Figure]:
 
 
 _READ = """
-import json, resource, time
+import json, time
 import benchmarks.nb201
+from eval.figures import peak_memory
 from benchmarks import load
 start = time.perf_counter()
 bench = load("nb201")
 bench.graphs, bench.classes, bench.target("cifar10", "test_acc")
 seconds = time.perf_counter() - start
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(json.dumps([seconds, peak]))
+print(json.dumps([seconds, peak_memory()]))
 """
 
 

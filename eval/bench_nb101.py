@@ -29,13 +29,14 @@ bench.graphs, bench.target("cifar10", "valid_acc")
 print(json.dumps(time.perf_counter() - start))
 """
 _CONVERT = """
-import json, resource, sys, time
+import json, sys, time
 from pathlib import Path
 from data.convert import convert_path
+from eval.figures import peak_memory
 start = time.perf_counter()
 convert_path("nb101", Path(sys.argv[1]))
 seconds = time.perf_counter() - start
-print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+print(json.dumps([seconds, peak_memory()]))
 """
 SAMPLE = 30_000
 

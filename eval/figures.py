@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -24,3 +26,17 @@ class Figure:
     unit: str
     note: str = ""
     more: bool = False
+
+
+def peak_memory() -> float:
+    """Return the most memory this process has held, in MB (millions of bytes).
+
+    Linux's own account where there is one: `getrusage` counts what the parent held before the process began.
+    """
+    status = Path("/proc/self/status")
+    found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.is_file() else None
+    if found:
+        return int(found[1]) * 1024 / 1e6
+    from resource import RUSAGE_SELF, getrusage
+
+    return getrusage(RUSAGE_SELF).ru_maxrss * 1024 / 1e6
