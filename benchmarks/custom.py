@@ -11,7 +11,7 @@ import pyarrow.csv as pacsv
 import pyarrow.json as pajson
 
 from benchmarks.base import Benchmark, Info, numeric_columns
-from benchmarks.custom_graphs import FORMS
+from benchmarks.custom_graphs import FORMS, form_of
 from data.errors import TableError
 from data.graphs import Graphs
 from data.table import Column, Table
@@ -70,7 +70,7 @@ class Custom(Benchmark):
 
     def describe(self, table: Table) -> Iterable[Column]:
         """Return the described columns of the file, and a plain description of every other numeric one."""
-        form = next((f for f in FORMS if f.suits(table)), None)
+        form = form_of(table)
         for column in numeric_columns(table, "label"):
             if form and column.name in form.optional:
                 continue
@@ -79,9 +79,9 @@ class Custom(Benchmark):
 
     def build_graphs(self) -> Graphs:
         """Return the graphs of all rows; TableError names bad rows by number and reason."""
-        for form in FORMS:
-            if form.suits(self.table):
-                return form.build(self.table)
+        form = form_of(self.table)
+        if form:
+            return form.build(self.table)
         known = ", or ".join(" and ".join(f"'{name}'" for name in form.columns) for form in FORMS)
         raise TableError(f"{self.info.key} needs the columns {known}; it has {', '.join(self.table.names)}")
 

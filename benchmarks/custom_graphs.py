@@ -14,7 +14,7 @@ from data.errors import InputError, TableError
 from data.graphs import PAD, Graphs
 from data.space import INPUT, NB201, OUTPUT, SearchSpace
 from data.spaces import get
-from data.spaces.cells import CellsSpace
+from data.spaces.cells import UNITS, CellsSpace
 from data.table import Table
 
 IDENTITY = ("skip_connect", "identity", "skip")
@@ -22,7 +22,6 @@ ZERO = ("none", "zero", "zeroize")
 TEXT_SPACES = ("transnas_micro", "transnas_macro", "nats_size", "macro", "proxyless")  # beside nb201
 R = TypeVar("R")
 T = TypeVar("T")
-UNITS = {"width": 32.0, "depth": 20.0}  # as in the NDS spaces
 SHOWN = 5  # bad rows that a message spells out
 
 
@@ -39,10 +38,6 @@ class Form:
     columns: tuple[str, ...]
     optional: tuple[str, ...]
     build: Callable[[Table], Graphs]
-
-    def suits(self, table: Table) -> bool:
-        """Return whether a table has the columns."""
-        return set(self.columns) <= set(table.names)
 
 
 def _texts(table: Table) -> Graphs:
@@ -90,7 +85,7 @@ def _cells(table: Table) -> Graphs:
     edges = np.array(_each(rows, lambda row: [_edges(cell, blocks) for cell in row]), object)
     names = edges[..., 0].astype(str)
     used = sorted(set(names.ravel().tolist()))
-    features = [name for name in ("width", "depth") if name in table.names]
+    features = [name for name in UNITS if name in table.names]
     space = CellsSpace.make("custom", tuple(used), blocks, distinct=False, features=tuple(features))
     shape = (len(rows), 2, blocks, 2)
     sizes = np.stack([table.values(name) / UNITS[name] for name in features] or [np.empty(0)], axis=1)
@@ -106,10 +101,15 @@ def _cells(table: Table) -> Graphs:
 
 FORMS = (
     Form(("adjacency", "ops"), (), _graphs),
-    Form(("normal", "reduce"), ("width", "depth"), _cells),
+    Form(("normal", "reduce"), tuple(UNITS), _cells),
     Form(("ops",), (), _chains),
     Form(("arch",), (), _texts),
 )
+
+
+def form_of(table: Table) -> Form | None:
+    """Return the first form whose columns a table has; None if it has those of none."""
+    return next((form for form in FORMS if set(form.columns) <= set(table.names)), None)
 
 
 def _each(rows: Iterable[R], read: Callable[[R], T]) -> list[T]:

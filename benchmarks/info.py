@@ -6,7 +6,6 @@ import json
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -15,6 +14,7 @@ import typer
 from benchmarks import load
 from data.cli import run_cli
 from data.errors import TableError
+from data.fetch import Format
 from data.space import CodeSpace
 
 if TYPE_CHECKING:
@@ -24,14 +24,6 @@ BINS = 20
 _TAIL = 0.02  # what lies below this quantile is one bin of the histogram
 _BAR = 40
 _MIN_PAIRS = 10
-
-
-class Format(StrEnum):
-    """Output formats."""
-
-    table = "table"
-    json = "json"
-    tsv = "tsv"
 
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

@@ -14,7 +14,7 @@ from benchmarks.base import Benchmark, Info, spread
 from benchmarks.lists import cells, padded
 from data.graphs import Graphs
 from data.space import CodeSpace
-from data.spaces.cells import NDS_AMOEBA, NDS_DARTS, NDS_ENAS, NDS_NASNET, NDS_PNAS, CellsSpace
+from data.spaces.cells import NDS_AMOEBA, NDS_DARTS, NDS_ENAS, NDS_NASNET, NDS_PNAS, UNITS, CellsSpace
 from data.spaces.stages import NDS_RESNET, NDS_RESNEXT_A, NDS_RESNEXT_B, NDS_VANILLA, STAGES, StagesSpace
 from data.table import Column, Table
 
@@ -23,7 +23,6 @@ SUBSETS = (
     *("cifar10_reruns", "imagenet", "imagenet_lr-wd"),
 )
 _EARLY = (5, 10)
-_WIDTH, _DEPTH = 32.0, 20.0  # units of the features of cell networks
 
 
 def _columns() -> tuple[Column, ...]:
@@ -64,7 +63,7 @@ class _Cells(Nds):
     def build_graphs(self) -> Graphs:
         """Return the pairs of cells of all rows, width and depth at their input."""
         ops, sources, concat = cells(self.table, self.space)
-        size = np.stack([self.table.values("width") / _WIDTH, self.table.values("depth") / _DEPTH], axis=1)
+        size = np.stack([self.table.values(name) / unit for name, unit in UNITS.items()], axis=1)
         return self.space.build(ops, sources, concat, size)
 
 

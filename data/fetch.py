@@ -236,7 +236,7 @@ def _convert(table: Source, originals: Sequence[Path], made: Path) -> Path:
 
 
 class Format(StrEnum):
-    """Output formats of --list."""
+    """Output formats of what describes tables."""
 
     table = "table"
     tsv = "tsv"

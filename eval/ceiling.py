@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -36,11 +36,7 @@ def noise_ceiling(
     picked = picked if picked.size else picked.astype(np.int64)  # an empty list would be floats
     scores, truth = twin_scores(y, classes)[picked], np.asarray(y)[picked]
     has_twin = ~np.isnan(scores)
-    n = int(has_twin.sum())
-    names = list(metric_names)
-    defined = [name for name in names if n >= max(at_least, METRICS[name].min_items)]
-    values = evaluate(defined, truth[has_twin], scores[has_twin]) if defined else {}
-    return {name: values.get(name, math.nan) for name in names}
+    return _values(list(metric_names), truth[has_twin], scores[has_twin], at_least)
 
 
 def seed_ceiling(metric_names: Iterable[str], seeds: Floats) -> dict[str, float]:
@@ -55,10 +51,12 @@ def seed_ceiling(metric_names: Iterable[str], seeds: Floats) -> dict[str, float]
     """
     names = list(metric_names)
     whole = seeds[np.isfinite(seeds).all(1)]
-    defined = [name for name in names if len(whole) >= max(2, METRICS[name].min_items)]
-    found = (
-        [evaluate(defined, *pair) for pair in zip(whole.T, other_seeds(whole).T, strict=True)]
-        if defined
-        else []
-    )
-    return {name: float(np.mean([v[name] for v in found])) if name in defined else math.nan for name in names}
+    found = [_values(names, *pair) for pair in zip(whole.T, other_seeds(whole).T, strict=True)]
+    return {name: float(np.mean([values[name] for values in found])) for name in names}
+
+
+def _values(names: Sequence[str], truth: Floats, scores: Floats, at_least: int = 2) -> dict[str, float]:
+    """Return each metric; NaN where there are fewer than max(at_least, k) items."""
+    defined = [name for name in names if len(truth) >= max(at_least, METRICS[name].min_items)]
+    values = evaluate(defined, truth, scores) if defined else {}
+    return {name: values.get(name, math.nan) for name in names}

@@ -109,7 +109,8 @@ def applicable(
 ) -> tuple[list[Spec], list[str]]:
     """Return the predictors that have the weak labels they need, and a line for each that has not."""
     judged = [np.isfinite(bench.target(task.dataset, task.target)) for task in tasks]
-    known = [n for n in bench.weak_names if all(np.isfinite(bench.weak(n)[rows]).any() for rows in judged)]
+    weak = {name: np.isfinite(values) for name, values in bench.graphs.weak.items()}
+    known = [name for name, there in weak.items() if all(there[rows].any() for rows in judged)]
     fit, lines = [], []
     for spec in specs:
         lacking = make(spec).lacks(known)

@@ -145,7 +145,7 @@ _DARTS_OPS = (
     "max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3",
     "dil_conv_5x5",
 )  # fmt: skip
-_NDS_FEATURES = ("width", "depth")  # initial channels and cells, in units of 32 and 20
+UNITS = {"width": 32.0, "depth": 20.0}  # of the features of a network: its initial channels and its cells
 
 DARTS = CellsSpace.make("darts", ("none", *_DARTS_OPS), 4)
 """Liu et al., DARTS, ICLR 2019; 10^18 pairs of cells."""
@@ -153,10 +153,10 @@ DARTS = CellsSpace.make("darts", ("none", *_DARTS_OPS), 4)
 
 def _nds(name: str, ops: tuple[str, ...], *, loose_ends: bool) -> CellsSpace:
     """Return a space of Radosavovic et al., On Network Design Spaces for Visual Recognition, ICCV 2019."""
-    return CellsSpace.make(name, ops, 5, distinct=False, loose_ends=loose_ends, features=_NDS_FEATURES)
+    return CellsSpace.make(name, ops, 5, distinct=False, loose_ends=loose_ends, features=tuple(UNITS))
 
 
-NDS_DARTS = CellsSpace.make("nds_darts", ("none", *_DARTS_OPS), 4, features=_NDS_FEATURES)
+NDS_DARTS = CellsSpace.make("nds_darts", ("none", *_DARTS_OPS), 4, features=tuple(UNITS))
 NDS_ENAS = _nds(
     "nds_enas",
     ("skip_connect", "sep_conv_3x3", "sep_conv_5x5", "avg_pool_3x3", "max_pool_3x3"),

@@ -93,20 +93,15 @@ class Nb101Space(CodeSpace):
         return self.check(np.array(digits, np.int8).reshape(-1, len(self.choices)))
 
     def _cells(self, v: int) -> Graphs:
-        """Return every cell of exactly v vertices once."""
+        """Return every cell of exactly v vertices once; cells of different shapes are different cells."""
         shapes = _shapes(v)
         inner = v - 2
         labels = np.indices((len(OPS),) * inner, np.int8).reshape(inner, len(OPS) ** inner).T
-        seen = np.empty(0, np.uint64)
+        size = max(1, _CHUNK // len(labels))
         cells = []
-        for start in range(0, len(shapes), max(1, _CHUNK // len(labels))):
-            part = shapes[start : start + max(1, _CHUNK // len(labels))]
-            graphs = self._labelled(part, labels)
-            hashes = graphs.canonical_hash()
-            _, first = np.unique(hashes, return_index=True)
-            fresh = np.sort(first[~np.isin(hashes[first], seen)])
-            seen = np.concatenate([seen, hashes[fresh]])
-            cells.append(graphs.take(fresh))
+        for start in range(0, len(shapes), size):
+            graphs = self._labelled(shapes[start : start + size], labels)
+            cells.append(graphs.take(graphs.unique()[0]))
         return Graphs(
             np.concatenate([c.ops for c in cells]),
             np.concatenate([c.adjacency for c in cells]),
