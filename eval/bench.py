@@ -38,7 +38,7 @@ def main(
     only: Annotated[str | None, typer.Option(help="Names of parts, separated by commas.")] = None,
     format_: Annotated[Format, typer.Option("--format", help="What to print on stdout.")] = Format.table,
 ) -> None:
-    """Print how fast the command line, tables, spaces, predictors, metrics and a default run are here."""
+    """Print how fast command line, tables, spaces, predictors, metrics, supernets and a default run are."""
     from data.fetch import locate
     from data.names import check_name
 
@@ -176,6 +176,20 @@ def acenas() -> Iterator[Figure]:
     yield Figure("acenas, one repeat of ten", seconds, 1, "s", f"100 labels, all {len(bench):,} scored")
 
 
+def supernet_scoring() -> Iterator[Figure]:
+    """Time inherited accuracies of NAS-Bench-201 cells on ten thousand images: on a GPU, or on one core."""
+    from predictors.supernet.options import device_named
+    from predictors.supernet.speed import judged_per_second
+
+    device = device_named("auto")
+    cells, images = (200, 10_000) if device == "cuda" else (10, 1_000)
+    for amp in (False, True):
+        speed = judged_per_second(images, cells, amp=amp, device=device) * images / 10_000
+        note = f"{device}, {'bfloat16' if amp else 'single precision'}"
+        note += "" if device == "cuda" else f"; one core, timed on {images:,} images; the goal is a GPU's"
+        yield Figure("nb201 cells judged on 10,000 images", speed, 50, "/s", note, more=True)
+
+
 def metrics() -> Iterator[Figure]:
     """Time every default metric on as many items as NAS-Bench-101 has cells."""
     import numpy as np
@@ -214,6 +228,7 @@ PARTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "nb101_cells": bench_nb101.cells,
     "nb101_scoring": bench_nb101.scoring,
     "nb101_conversion": bench_nb101.conversion,
+    "supernet_scoring": supernet_scoring,
     "default_run": default_run,
 }
 

@@ -83,6 +83,11 @@ class EdgeNetwork(Network):
         """Return the codes of cells."""
         return [tuple(code) for code in graphs.ops[:, 1:-1].tolist()]
 
+    @staticmethod
+    def computed(space: EdgeSpace, plan: Plan) -> Plan:
+        """Return the operations of the edges that reach the output."""
+        return tuple((edge, plan[edge]) for edge in live_edges(space, plan))
+
     @classmethod
     def counts(cls, space: EdgeSpace, settings: EdgeSettings, graphs: Graphs, shape: ImageShape) -> Counts:
         """Return FLOPs and parameters of n cells, operations that do not reach the output included.

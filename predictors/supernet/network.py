@@ -80,6 +80,15 @@ class Network(nn.Module):
     def plans(graphs: Graphs) -> list[Plan]:
         """Return each architecture as the forward pass reads it."""
 
+    @staticmethod
+    def computed(space: Any, plan: Plan) -> Plan:  # noqa: ANN401
+        """Return what of a plan the forward pass computes: equal for architectures that are one computation.
+
+        A family overrides this where a plan may name operations that the output does not depend on.
+        """
+        del space
+        return plan
+
     @classmethod
     def counts(cls, space: Any, settings: Any, graphs: Graphs, shape: ImageShape) -> Counts:  # noqa: ANN401
         """Return FLOPs and parameters of n architectures, each a network of its own.

@@ -10,12 +10,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from data.errors import InputError
 from data.files import atomic_path
 
 Record = dict[str, Any]
+
+
+class Tell(Protocol):
+    """What a job tells of its progress."""
+
+    def __call__(self, done: int, word: str = "") -> object:
+        """Say how many parts are done, and how it goes."""
 
 
 class Parts:
@@ -121,11 +128,12 @@ def run_parts(
 
 
 @contextmanager
-def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
+def progress(title: str, total: int) -> Iterator[Tell]:
     """Show how far a job is and how long it will take: a bar on a terminal, else now and then a line.
 
     Yields:
-        What is to be told how many of the parts are done, before the first and after each.
+        What is to be told how many of the parts are done, before the first and after each, with a word on
+        how it goes if there is one.
     """
     if not sys.stderr.isatty():
         yield _Lines(title, total)
@@ -136,7 +144,7 @@ def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, total=total)
-        yield lambda done: bar.update(task, completed=done)
+        yield lambda done, word="": bar.update(task, completed=done, description=f"{title} {word}".strip())
 
 
 class _Lines:
@@ -147,7 +155,7 @@ class _Lines:
         self.first: tuple[float, int] | None = None
         self.shown = -1
 
-    def __call__(self, done: int) -> None:
+    def __call__(self, done: int, word: str = "") -> None:
         now = time.monotonic()
         if self.first is None:
             self.first = now, done
@@ -157,5 +165,7 @@ class _Lines:
         if done * 20 // self.total > self.shown:
             self.shown = done * 20 // self.total
             left = (now - start) / max(1, done - before) * (self.total - done)
-            sys.stderr.write(f"{self.title}: {done} of {self.total}, {left:.0f} s left\n")
+            sys.stderr.write(
+                f"{self.title}: {done} of {self.total}, {word and word + ', '}{left:.0f} s left\n"
+            )
             sys.stderr.flush()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from predictors.supernet.counts import ImageShape
 from predictors.supernet.evaluate import judge, recalibrate
 from predictors.supernet.families import network_class
 from predictors.supernet.images import Images, ImageSettings, load
-from predictors.supernet.network import Network
+from predictors.supernet.network import Network, Plan
 from predictors.supernet.parts import Parts, Record, run_parts
 from predictors.supernet.proxies import PROXIES, Probe
 from predictors.supernet.weights import Supernet, load_network, read_supernet
@@ -120,15 +120,33 @@ def run(job: ScoreJob, codes: np.ndarray, folder: Path, *, jobs: int, prefix: st
     space = spaces.get(job.space)
     texts = space.format(codes)
     parts = Parts(folder, job.identity())
-    chunks = [slice(start, start + CHUNK) for start in range(0, len(codes), CHUNK)]
-    items = {_part_name(texts[chunk]): codes[chunk].tolist() for chunk in chunks}
+    first, which = _computed(job, codes)
+    chunks = [first[start : start + CHUNK] for start in range(0, len(first), CHUNK)]
+    items = {_part_name([texts[row] for row in chunk]): codes[chunk].tolist() for chunk in chunks}
     run_parts(_part, items, parts, setup=_setup, setup_args=(job,), jobs=jobs, title="scoring")
-    found: dict[str, list[float]] = {}
-    for name in items:
-        for column, values in parts.read(name).items():
-            found.setdefault(column, []).extend(values)
+    records = [parts.read(name) for name in items]
+    found = {column: np.concatenate([record[column] for record in records])[which] for column in records[0]}
     counts = network_class(job.space).counts(space, job.settings, space.graphs(codes), _shape(job))
     return _table(job, texts, found, {"flops": counts.flops, "params": counts.params}, prefix)
+
+
+def _computed(job: ScoreJob, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first of each set of architectures that are one computation, and the set of each.
+
+    Proxies look at operations that nothing depends on as well, so for them every architecture is its own.
+
+    Returns:
+        Rows of `codes`, ascending; (n,) places among them.
+    """
+    if job.proxies:
+        return np.arange(len(codes)), np.arange(len(codes))
+    kind = network_class(job.space)
+    space = spaces.get(job.space)
+    place: dict[Plan, int] = {}
+    which = [
+        place.setdefault(kind.computed(space, plan), len(place)) for plan in kind.plans(space.graphs(codes))
+    ]
+    return np.unique(which, return_index=True)[1], np.array(which)
 
 
 def _part_name(texts: Sequence[str]) -> str:
@@ -176,7 +194,11 @@ def _part(codes: list[list[int]]) -> Record:
 
 
 def _table(
-    job: ScoreJob, texts: Sequence[str], found: dict[str, list[float]], costs: dict[str, Any], prefix: str
+    job: ScoreJob,
+    texts: Sequence[str],
+    found: Mapping[str, np.ndarray],
+    costs: Mapping[str, np.ndarray],
+    prefix: str,
 ) -> Table:
     """Return the table of weak labels: of the supernet, its networks' costs, and proxies."""
     data = Path(job.images.name).name

@@ -16,7 +16,7 @@ from predictors.supernet.job import TrainJob
 from predictors.supernet.parts import progress
 from predictors.supernet.train import train
 
-EVERY = 50  # steps between scalars
+EVERY = 50  # steps between scalars, and that a loss is averaged over
 
 
 def run_training(
@@ -56,6 +56,20 @@ def run_training(
         parallel.finish()
 
 
+class Running:
+    """A mean in which older values weigh less and less: one architecture's loss says little."""
+
+    def __init__(self) -> None:
+        self.mean = 0.0
+        self.weight = 0.0
+
+    def of(self, value: float) -> float:
+        """Return the mean with one more value."""
+        self.mean += (value - self.mean) / (1 + self.weight)
+        self.weight = min(self.weight + 1, EVERY)
+        return self.mean
+
+
 @contextmanager
 def _shown(steps: int) -> Iterator[Callable[[int, Mapping[str, float]], None]]:
     """Show the progress of the first process."""
@@ -63,11 +77,12 @@ def _shown(steps: int) -> Iterator[Callable[[int, Mapping[str, float]], None]]:
         yield lambda step, scalars: None
         return
     with progress("training", steps) as tell:
+        mean = Running()
 
         def show(step: int, scalars: Mapping[str, float]) -> None:
             if not math.isfinite(scalars["loss"]):
                 raise AcerankError(f"the loss of step {step} is {scalars['loss']}: take a smaller --lr")
-            tell(step)
+            tell(step, f"loss {mean.of(scalars['loss']):.3f}")
 
         yield show
 
