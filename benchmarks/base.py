@@ -11,10 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from benchmarks.lists import graphs_of_texts
 from data.errors import InputError, MissingTableError, TableError
 from data.fetch import find, locate
 from data.graphs import Graphs
 from data.names import check_name
+from data.space import CodeSpace
 from data.table import Column, Table
 
 ZERO_COST = "zero-cost proxy on CIFAR-10, NAS-Bench-Suite-Zero"
@@ -198,37 +200,91 @@ class Benchmark:
             raise InputError(f"'{name}' is a true label of the task's own data set: no weak label")
         return self.target(other, target)
 
-    def add_weak(self, table: Table) -> None:
-        """Take the numeric columns of a table as further weak labels, matched by architecture.
+    def add_weak(self, table: Table) -> list[str]:
+        """Take the numeric columns of a table as further weak labels, and return their names.
+
+        Rows are matched by the benchmark's own name of an architecture, or, in a table of `space` and `arch`,
+        by the network. Weak labels of the same name are replaced.
 
         Raises:
-            TableError: The table names no architecture as this benchmark does.
+            TableError: The table names no architecture of this benchmark, or a column is a label's.
+            InputError: A column is a true label by its values.
         """
-        if self.join_on not in table.names or self.join_on not in self.table.names:
-            raise TableError(f"a weak-label table needs the column '{self.join_on}'; it has {table.names}")
         added = numeric_columns(table, "weak")
-        clash = [c.name for c in added if c.name in self.table.names]
+        labels = [c.name for c in self._columns.values() if c.kind == "label"]
+        clash = [c.name for c in added if c.name in labels]
         if clash:
-            raise TableError(f"weak labels {', '.join(clash)} are in {self.info.key} already; rename them")
+            raise TableError(f"{', '.join(clash)} are labels of {self.info.key}: no weak labels; rename them")
+        place = self._places(table)
+        aligned = table.arrow.select([c.name for c in added]).take(pa.array(place, mask=place < 0))
         for column in added:
-            self._refuse_label(column.name, table)
-        kept = Table(table.arrow.select([self.join_on, *(c.name for c in added)]), table.columns)
-        self.table = self.table.join(kept, on=self.join_on)
+            self._refuse_label(column.name, Table(aligned).values(column.name))
+        arrow = self.table.arrow.drop_columns(
+            [name for name in aligned.column_names if name in self.table.names]
+        )
+        for name in aligned.column_names:
+            arrow = arrow.append_column(name, aligned.column(name))
+        self.table = Table(arrow, self.table.columns)
         self._columns |= {column.name: column for column in added}
         self.__dict__.pop("graphs", None)  # they carry the weak labels
         unknown = [c.name for c in added if not np.isfinite(self.weak(c.name)).any()]
         if not added or unknown:
             raise TableError(f"the weak-label table has no value for any architecture here: {unknown}")
+        return [c.name for c in added]
 
-    def _refuse_label(self, name: str, table: Table) -> None:
+    def _places(self, table: Table) -> np.ndarray:
+        """Return (n,) which row of another table each architecture is, -1 for none."""
+        if self.join_on in table.names and self.join_on in self.table.names:
+            keys = table.column(self.join_on).combine_chunks()
+            if len(keys.unique()) != len(keys):
+                raise TableError(f"a row is named twice in column '{self.join_on}' of a table to be joined")
+            place = pc.index_in(self.table.column(self.join_on), keys)  # pyright: ignore[reportAttributeAccessIssue]
+            return pc.fill_null(place, -1).to_numpy()
+        if not {"space", "arch"} <= set(table.names):
+            raise TableError(
+                f"a weak-label table needs the column '{self.join_on}', or 'space' and 'arch' as "
+                f"`python -m predictors.supernet score` writes them; it has {table.names}"
+            )
+        theirs = graphs_of_texts(table)
+        if theirs.space != self.graphs.space:
+            raise TableError(
+                f"the weak-label table is of space '{theirs.space.name}', {self.info.key} of "
+                f"'{self.graphs.space.name}'"
+            )
+        first = dict(zip(_cells(theirs)[::-1].tolist(), range(len(theirs))[::-1], strict=True))
+        return np.array([first.get(network, -1) for network in _cells(self.graphs).tolist()])
+
+    def architectures(self) -> Table:
+        """Return a table of `space` and `arch`: the text of each different architecture, as rows have them.
+
+        Sizes of the whole network (width, depth, resolution) are no part of it, nor are architectures that no
+        text of the space says.
+
+        Raises:
+            InputError: The benchmark's graphs are of no space with texts, or none of them has one.
+        """
+        space = self.graphs.space
+        if not isinstance(space, CodeSpace):
+            raise InputError(f"{self.info.key}: its graphs are of no space whose architectures have texts")
+        if "arch" in self.table.names:
+            texts = self.table.column("arch").cast(pa.string()).unique().to_pylist()
+        else:
+            codes = space.code(self.graphs)
+            networks = _cells(self.graphs)
+            said = np.flatnonzero(_cells(space.graphs(codes)) == networks)
+            if not len(said):
+                raise InputError(
+                    f"{self.info.key}: no code of space '{space.name}' builds any of its networks"
+                )
+            texts = space.format(codes[said[np.sort(np.unique(networks[said], return_index=True)[1])]])
+        return Table(pa.table({"space": [space.name] * len(texts), "arch": texts}))
+
+    def _refuse_label(self, name: str, values: np.ndarray) -> None:
         """Refuse a weak label that is one of the true labels under another name."""
-        place = {arch: i for i, arch in enumerate(self.table.column(self.join_on).to_pylist())}
-        rows = [place.get(arch, -1) for arch in table.column(self.join_on).to_pylist()]
-        values, at = table.values(name), np.array(rows)
         for column in self._columns.values():
             if column.kind == "label":
-                label = self.table.values(column.name)[at]
-                known = (at >= 0) & np.isfinite(values) & np.isfinite(label)
+                label = self.table.values(column.name)
+                known = np.isfinite(values) & np.isfinite(label)
                 if known.any() and np.allclose(values[known], label[known], rtol=1e-9):
                     raise InputError(
                         f"'{name}' is the true label '{column.name}' by its values: no weak label"
@@ -247,6 +303,13 @@ class Benchmark:
         if column.decimals is not None:
             values = np.round(values, column.decimals)
         return column.direction * column.scale * values
+
+
+def _cells(graphs: Graphs) -> np.ndarray:
+    """Return the canonical hash (n,) of architectures without the sizes of the whole network."""
+    features = graphs.features.copy()
+    features[:, 0] = 0
+    return replace(graphs, features=features).canonical_hash()
 
 
 def numeric_columns(table: Table, kind: Literal["label", "weak"]) -> list[Column]:

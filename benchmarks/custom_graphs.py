@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from benchmarks.lists import graphs_of_texts
 from benchmarks.nb201 import parse_strings
 from data.errors import InputError, TableError
 from data.graphs import PAD, Graphs
@@ -58,7 +59,10 @@ def _texts(table: Table) -> Graphs:
     rng = np.random.default_rng(0)
     known = [(name, get(name).format(get(name).sample(1, rng))[0]) for name in ("nb201", *TEXT_SPACES)]
     examples = ", ".join(f"{text} ({name})" for name, text in known)
-    raise TableError(f"row 0: arch {texts[0]!r:.200} is of no known space; texts look like {examples}")
+    raise TableError(
+        f"row 0: arch {texts[0]!r:.200} is of no space that can be told from the text; texts look like "
+        f"{examples}; texts of other spaces need a column 'space' with its name"
+    )
 
 
 def _graphs(table: Table) -> Graphs:
@@ -103,6 +107,7 @@ FORMS = (
     Form(("adjacency", "ops"), (), _graphs),
     Form(("normal", "reduce"), tuple(UNITS), _cells),
     Form(("ops",), (), _chains),
+    Form(("space", "arch"), (), graphs_of_texts),
     Form(("arch",), (), _texts),
 )
 

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -36,6 +37,10 @@ def main(
         list[str] | None, typer.Option(help="Data sets; by default the benchmark's own. `all` for all.")
     ] = None,
     format_: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.table,
+    archs: Annotated[
+        Path | None,
+        typer.Option(help="Write the architectures to this parquet file, for predictors.supernet --archs."),
+    ] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Never download a table.")] = False,
 ) -> None:
     """Show a benchmark: its space, its table, how accuracies are spread, how noisy they are.
@@ -46,8 +51,14 @@ def main(
     Examples:
         python -m benchmarks.info nb101
         python -m benchmarks.info ofa --dataset all --format json
+        python -m benchmarks.info nb101 --archs nb101_archs.parquet
     """
     found = load(bench, offline=offline)
+    if archs is not None:
+        written = found.architectures()
+        sys.stderr.write(f"{len(written):,} different architectures of {len(found):,} rows\n")
+        sys.stdout.write(f"{written.write(archs)}\n")
+        return
     chosen = [found.info.dataset] if not dataset else found.datasets if dataset == ["all"] else dataset
     described = describe(found, chosen)
     if format_ is Format.json:

@@ -10,7 +10,9 @@ import pyarrow.compute as pc
 
 from data.arrow import floats
 from data.errors import InputError, TableError
+from data.graphs import Graphs
 from data.space import CodeSpace
+from data.spaces import get
 from data.spaces.cells import CellsSpace
 from data.table import Table
 
@@ -76,6 +78,20 @@ def parsed(table: Table, name: str, space: CodeSpace) -> np.ndarray:
         return space.parse(texts)
     except InputError as error:
         raise TableError(f"column '{name}': {error}") from error
+
+
+def graphs_of_texts(table: Table) -> Graphs:
+    """Return the graphs of a column `arch` of texts of the space that column `space` names.
+
+    Raises:
+        TableError: The rows are of several spaces, or a text is no architecture of theirs.
+        UnknownNameError: There is no such space.
+    """
+    names = table.column("space").unique().to_pylist()
+    if len(names) != 1 or not isinstance(names[0], str):
+        raise TableError(f"column 'space' names {len(names)} spaces; a table is of one: {names[:5]}")
+    space = get(names[0])
+    return space.graphs(parsed(table, "arch", space))
 
 
 def cells(table: Table, space: CellsSpace) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:

@@ -78,6 +78,17 @@ class CodeSpace(SearchSpace):
         """Return the graphs of n codes (n, places)."""
         raise NotImplementedError
 
+    def code(self, graphs: Graphs) -> np.ndarray:
+        """Return a code (n, places) of each graph, without sizes of the network that are no decision.
+
+        A graph of this space that no code builds gets the code of another: `graphs` shows whether it did.
+
+        Raises:
+            InputError: This space does not know how.
+        """
+        del graphs
+        raise InputError(f"space '{self.name}': graphs cannot be written as codes")
+
     def valid(self, codes: np.ndarray) -> np.ndarray:
         """Return (n,) whether each code is an architecture of this space."""
         return np.ones(len(codes), bool)
@@ -227,6 +238,10 @@ class EdgeSpace(CodeSpace):
         ops[:, 1:-1] = codes
         adjacency = np.broadcast_to(self.adjacency, (n, v, v))
         return Graphs(ops, adjacency, np.full(n, v, np.int16), self)
+
+    def code(self, graphs: Graphs) -> np.ndarray:
+        """Return the operations (n, edges) of cells."""
+        return graphs.ops[:, 1:-1]
 
     def format(self, codes: np.ndarray) -> list[str]:
         """Return the NAS-Bench-201 string of each code, e.g. "|none~0|+|none~0|none~1|+|...|"."""

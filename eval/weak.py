@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -159,10 +160,10 @@ def weak_option(items: Sequence[str] | None, bench: Benchmark) -> tuple[str | No
         raise InputError(f"one table of weak labels at a time, not {', '.join(tables)}")
     if tables:
         file_hash(tables[0])
-    before = set(bench.weak_names)
-    if tables:
-        bench.add_weak(Table.read(Path(tables[0])))
-    added = [name for name in bench.weak_names if name not in before]
+    before = bench.weak_names
+    added = bench.add_weak(Table.read(Path(tables[0]))) if tables else []
+    if again := [name for name in added if name in before]:
+        sys.stderr.write(f"{tables[0]} replaces {', '.join(again)} of {bench.info.key}\n")
     names = [name for item in items for name in (added if item in tables else [item])]
     return "+".join(names), Path(tables[0]) if tables else None
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import pickle
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -31,6 +34,7 @@ from predictors.supernet.mini import figures
 from predictors.supernet.parts import Parts
 from predictors.supernet.recipe import Recipe, augment, batches, shifted
 from predictors.supernet.sampling import SAMPLINGS
+from predictors.supernet.session import run_training
 from predictors.supernet.train import Trainer, train
 from predictors.supernet.weights import load_network, read_supernet
 
@@ -39,6 +43,7 @@ SIZE = EdgeSettings((8,), depth=1)
 QUICK = Recipe(epochs=2, batch=50, lr=0.1, crop=0, flip=False)
 JOB = TrainJob("nb201", SIZE, DIGITS, QUICK)
 CODES = sample_distinct(NB201, 6, 0)
+STEP = Trainer.step
 
 
 @pytest.fixture(autouse=True)
@@ -87,6 +92,30 @@ def test_a_run_that_was_stopped_goes_on_bit_for_bit(sampling: str, digits: Image
     assert train(job, digits, tmp_path / "stopped").read_bytes() == whole.read_bytes()
 
 
+STOPPED = """
+import signal, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from test_supernet_jobs import JOB, STEP, Trainer, run_training
+def step(self):
+    if self.done == 2:
+        signal.raise_signal(int(sys.argv[2]))
+    return STEP(self)
+Trainer.step = step
+run_training(JOB, Path(sys.argv[3]), device="cpu")
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_keeps_what_is_done(number: int, trained: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", STOPPED, str(Path(__file__).parent), str(int(number)), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "KeyboardInterrupt" in done.stderr
+    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 3
+    assert run_training(JOB, tmp_path, device="cpu").read_bytes() == trained.read_bytes()
+
+
 def test_a_step_changes_only_the_weights_of_its_path(digits: Images) -> None:
     """Neither weight decay nor momentum moves the others."""
     trainer = Trainer(JOB, digits)
@@ -102,7 +131,7 @@ def test_a_step_changes_only_the_weights_of_its_path(digits: Images) -> None:
 
 def test_other_settings_on_resume_are_refused(digits: Images, tmp_path: Path) -> None:
     train(JOB, digits, tmp_path, stop=lambda step: True)
-    with pytest.raises(InputError, match=r"recipe .*'lr': 0.1.* there, .*'lr': 0.2"):
+    with pytest.raises(InputError, match=r"\(recipe.lr 0.1 there, 0.2 now\)"):
         train(replace(JOB, recipe=replace(QUICK, lr=0.2)), digits, tmp_path)
 
 
@@ -191,7 +220,7 @@ def score_job(trained: Path, **fields: Any) -> score.ScoreJob:
 def test_scores_are_weak_labels_of_the_benchmark(trained: Path, nb201: Benchmark, tmp_path: Path) -> None:
     table = score.run(score_job(trained), CODES, tmp_path, jobs=1)
     names = ["supernet_acc", "supernet_loss", "supernet_flops", "supernet_params", "synflow"]
-    assert table.names == ["arch", *names]
+    assert table.names == ["space", "arch", *names]
     assert read_supernet(trained).hash in table.columns["supernet_acc"].note
     assert {column.kind for column in table.columns.values()} == {"weak"}
     path = Table(table.arrow.drop(["synflow"]), table.columns).write(tmp_path / "weak.parquet")
@@ -224,7 +253,7 @@ def test_cells_that_are_one_computation_are_judged_once(trained: Path, tmp_path:
     job = replace(score_job(trained), proxies=())
     values = score.run(job, codes, tmp_path, jobs=1).values("supernet_loss")
     (part,) = (tmp_path / "parts").iterdir()
-    assert len(Parts(tmp_path, job.identity()).read(part.stem)["loss"]) == 2
+    assert len(json.loads(part.read_text())["loss"]) == 2
     assert values[0] == values[2] != values[1]
     for code, value in zip(codes, values, strict=True):
         assert score.run(job, code[None], tmp_path / str(code), jobs=1).values("supernet_loss") == value
@@ -269,7 +298,8 @@ def test_the_number_of_processes_changes_nothing(tmp_path: Path) -> None:
     one = truth.run(TRUTH, CODES[:3], 2, tmp_path / "one", jobs=1)
     two = truth.run(TRUTH, CODES[:3], 2, tmp_path / "two", jobs=2)
     assert one.content_hash == two.content_hash
-    assert one.names[:5] == [
+    assert one.names[:6] == [
+        "space",
         "arch",
         "digits_test_acc",
         "digits_test_acc_0",
@@ -287,6 +317,13 @@ def test_more_seeds_and_architectures_keep_what_is_there(tmp_path: Path) -> None
     assert sorted(path.stem[-3:] for path in (tmp_path / "parts").glob("*")) == ["0-1"] * 3 + ["2-3"] * 3
 
 
+def test_seeds_that_are_there_keep_their_blocks(tmp_path: Path) -> None:
+    assert truth.grouping(tmp_path, 2) == 2
+    job = replace(TRUTH, together=truth.grouping(tmp_path, 2))
+    truth.run(job, CODES[:1], 2, tmp_path, jobs=1)
+    assert truth.grouping(tmp_path, 3) == 2
+
+
 def test_sampled_networks_are_different_and_extendable() -> None:
     codes = sample_distinct(NB201, 50, 1)
     assert len(np.unique(NB201.graphs(codes).canonical_hash())) == 50
@@ -301,9 +338,19 @@ def test_architectures_of_a_table(tmp_path: Path) -> None:
     path = tmp_path / "archs.parquet"
     Table(pa.table({"arch": NB201.format(CODES)})).write(path)
     assert np.array_equal(architectures("nb201", path, 0, 0), CODES)
+    assert np.array_equal(architectures("nb201", path, 2, 0), CODES[:2])
     Table(pa.table({"name": ["a"]})).write(path)
-    with pytest.raises(UnknownNameError, match="arch"):
+    with pytest.raises(InputError, match=r"no column 'arch': .*benchmarks.info BENCH --archs FILE"):
         architectures("nb201", path, 0, 0)
+    for texts, space, reason in [
+        (NB201.format(CODES[[0, 0]]), "nb201", "twice"),
+        (NB201.format(CODES), "darts", "'darts', not 'nb201'"),
+    ]:
+        Table(pa.table({"space": [space] * len(texts), "arch": texts})).write(path)
+        with pytest.raises(InputError, match=reason):
+            architectures("nb201", path, 0, 0)
+    with pytest.raises(InputError, match="give --n or --archs"):
+        architectures("darts", None, 0, 0)
 
 
 def test_figures_by_hand() -> None:

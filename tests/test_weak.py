@@ -187,7 +187,7 @@ def test_cells_that_differ_in_fine_tuning_share_an_encoder(nb201, tmp_path, monk
     assert len(list(tmp_path.glob("encoders/*.safetensors"))) == 1
 
 
-def test_a_table_of_ones_own_weak_labels(nb201, tmp_path):
+def test_a_table_of_ones_own_weak_labels(nb201, tmp_path, capsys):
     bench = load("nb201", offline=True)
     arch = nb201.table.column("arch").to_pylist()[:100]
     mine = tmp_path / "mine.parquet"
@@ -198,7 +198,12 @@ def test_a_table_of_ones_own_weak_labels(nb201, tmp_path):
     assert np.isnan(bench.weak("my_acc")[100:]).all()
     assert bench.table.content_hash != nb201.table.content_hash
     Table(pa.table({"arch": arch, "flops": np.arange(100.0)})).write(mine)
-    with pytest.raises(TableError, match="flops are in nb201 already"):
+    bench = load("nb201", offline=True)
+    assert weak_option([str(mine)], bench) == ("flops", mine)
+    assert bench.weak("flops")[:100].tolist() == list(range(100))
+    assert "replaces flops of nb201" in capsys.readouterr().err
+    Table(pa.table({"arch": arch, "cifar10_test_acc": np.arange(100.0)})).write(mine)
+    with pytest.raises(TableError, match="cifar10_test_acc are labels of nb201"):
         weak_option([str(mine)], load("nb201", offline=True))
     truth = nb201.target("cifar100", "test_acc")[:100]
     Table(pa.table({"arch": arch, "cheat": truth})).write(mine)

@@ -109,8 +109,7 @@ class CellsSpace(CodeSpace):
             start, end = cell * size, (cell + 1) * size - 1
             stage[:, start : end + 1] = cell
             node_ops[:, start : start + 2] = self.ops.index(INPUT)
-            # Where a cell's values stand: its two inputs, then the sum that ends each block.
-            value = start + np.array([0, 1, *(4 + 3 * b for b in range(blocks))])
+            value = start + self._places
             for b in range(blocks):
                 add = value[2 + b]
                 for side in range(2):
@@ -126,6 +125,24 @@ class CellsSpace(CodeSpace):
         if features is not None:
             numbers[:, 0] = features
         return Graphs(node_ops, adjacency, np.full(n, v, np.int16), self, stage=stage, features=numbers)
+
+    @cached_property
+    def _places(self) -> np.ndarray:
+        """Where the values of a cell stand among its nodes: two inputs, then the sum that ends each block."""
+        return np.array([0, 1, *(4 + 3 * block for block in range(self.blocks))])
+
+    def code(self, graphs: Graphs) -> np.ndarray:
+        """Return a code (n, 6 · blocks) of each pair of cells; their outputs join what the space says."""
+        codes = np.empty((len(graphs), 2, self.blocks, 3), np.int8)
+        for cell, (block, pairs) in itertools.product(range(2), enumerate(self.pairs)):
+            value = cell * (3 + 3 * self.blocks) + self._places
+            nodes = value[2 + block] - [2, 1]
+            sources = graphs.adjacency[:, value[: 2 + block]][:, :, nodes].argmax(1)
+            order = np.argsort(sources, axis=1, kind="stable") if self.distinct else np.array([[0, 1]])
+            sources = np.take_along_axis(sources, order, 1)
+            codes[:, cell, block, 0] = (sources[:, None] == pairs).all(2).argmax(1)
+            codes[:, cell, block, 1:] = np.take_along_axis(graphs.ops[:, nodes], order, 1)
+        return codes.reshape(len(graphs), -1)
 
     def _joined(self, sources: np.ndarray) -> np.ndarray:
         """Return which values (n, 2, 2 + blocks) the cells' outputs have, as the space says."""

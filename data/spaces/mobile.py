@@ -37,6 +37,17 @@ class MnasnetSpace(CodeSpace):
             parts[:, :, 3],
         )
 
+    def code(self, graphs: Graphs) -> np.ndarray:
+        """Return a code (n, 28) of each network."""
+        codes = np.empty((len(graphs), len(DEPTHS), 4), np.int8)
+        for stage, blocks in enumerate(_blocks_of(graphs, len(DEPTHS))):
+            first = blocks[:, 0]
+            codes[:, stage, 0] = first // (2 * len(KERNELS))
+            codes[:, stage, 1] = first // 2 % len(KERNELS)
+            codes[:, stage, 2] = (blocks != PAD).sum(1) - 1
+            codes[:, stage, 3] = first % 2
+        return codes.reshape(len(graphs), -1)
+
     def build(self, expansion: np.ndarray, kernel: np.ndarray, depth: np.ndarray, se: np.ndarray) -> Graphs:
         """Return n networks; each argument (n, 7) holds the values of the stages."""
         block = (
@@ -69,6 +80,16 @@ class OfaSpace(CodeSpace):
             np.full(len(codes), _OFA_SIZE),
         )
 
+    def code(self, graphs: Graphs) -> np.ndarray:
+        """Return a code (n, 45) of each network, whatever its resolution; slots that mean nothing are 0."""
+        blocks = np.stack(_blocks_of(graphs, OFA_STAGES), 1)[:, :, :OFA_SLOTS]
+        depth = (blocks != PAD).sum(2) - OFA_DEPTHS[0]
+        slots = np.maximum(blocks, 0).reshape(len(graphs), -1)
+        place = {e: i for i, e in enumerate(OFA_EXPANSIONS)}
+        option = np.array([place.get(e, 0) for e in _OFA_ALL_EXPANSIONS])
+        expansion = np.where(blocks.reshape(slots.shape) == PAD, 0, option[slots // len(OFA_KERNELS)])
+        return np.concatenate([depth, slots % len(OFA_KERNELS), expansion], axis=1).astype(np.int8)
+
     def build(self, depth: np.ndarray, kernel: np.ndarray, expansion: np.ndarray, size: np.ndarray) -> Graphs:
         """Return n networks.
 
@@ -86,6 +107,18 @@ class OfaSpace(CodeSpace):
         ops = np.where(slot < depth[:, stage], block, PAD).astype(np.int8)
         network = (np.asarray(size) / _OFA_SIZE).astype(np.float32)[:, None]
         return chain(self, ops, np.broadcast_to(stage.astype(np.int8), ops.shape), network=network)
+
+
+def _blocks_of(graphs: Graphs, stages: int) -> list[np.ndarray]:
+    """Return for each stage the operations (n, v) of its blocks, those that are there first, then PAD."""
+    inner = np.arange(graphs.ops.shape[1]) < graphs.n_nodes[:, None] - 1
+    inner[:, 0] = False
+    found = []
+    for stage in range(stages):
+        here = inner & (graphs.stage == stage)
+        order = np.argsort(~here, axis=1, kind="stable")
+        found.append(np.take_along_axis(np.where(here, graphs.ops, PAD), order, 1))
+    return found
 
 
 MNASNET = MnasnetSpace(

@@ -55,7 +55,7 @@ class Nb101Space(CodeSpace):
         return (edges > 0) & (edges <= MAX_EDGES)
 
     def code(self, graphs: Graphs) -> np.ndarray:
-        """Return a code (n, 26) of each pruned cell; the inverse of `graphs`.
+        """Return a code (n, 26) of each pruned cell.
 
         A cell of fewer vertices has its output last, and vertices without edges before it.
         """

@@ -11,6 +11,8 @@ import typer
 from data.cli import run_cli
 from predictors.supernet import options as opt
 
+OF_SUPERNET = ("space", "images", "size", "train_images", "valid_images", "set_")
+
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 
 
@@ -28,7 +30,7 @@ def train(
     images: opt.ImagesOption = "cifar10",
     size: opt.Size = 0,
     train_images: opt.TrainImages = 0,
-    valid_images: opt.ValidImages = 0,
+    valid_images: opt.ValidImages = None,
     set_: opt.Settings = None,
     sampling: Annotated[
         str,
@@ -54,7 +56,7 @@ def train(
     threads: Annotated[
         int, typer.Option(min=1, help="Threads on a CPU; another number, other last digits.")
     ] = 1,
-    minutes: Annotated[float, typer.Option(min=0, help="Minutes between checkpoints.")] = 5.0,
+    minutes: Annotated[float, typer.Option(min=0, help="Minutes between checkpoints.")] = 2.0,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write scalars to OUT/tensorboard.")
     ] = False,
@@ -62,12 +64,13 @@ def train(
 ) -> None:
     """Train a supernet: one network that holds all architectures of a space, its weights shared.
 
-    Example: python -m predictors.supernet train --space nb201 --images cifar10 --valid-images 5000
+    Example: python -m predictors.supernet train --space nb201 --images cifar10 --amp
 
     Without options the recipe is that of AceNAS for the space (600 epochs for cells: days on a CPU).
 
     The weights are OUT/supernet.safetensors; started again, a run that was stopped goes on from its last
-    checkpoint. On several GPUs: torchrun --nproc-per-node 8 -m predictors.supernet train ...
+    checkpoint, which Ctrl-C writes too. On several GPUs:
+    torchrun --nproc-per-node 8 -m predictors.supernet train ...
     """
     from predictors.supernet.parallel import is_first
     from predictors.supernet.session import run_training
@@ -96,6 +99,7 @@ def train(
 
 @app.command()
 def score(
+    context: typer.Context,
     supernet: Annotated[
         Path | None,
         typer.Option(help="Weights to judge with, from train; the space and its settings are theirs."),
@@ -108,12 +112,16 @@ def score(
     images: opt.ImagesOption = "cifar10",
     size: opt.Size = 0,
     train_images: opt.TrainImages = 0,
-    valid_images: opt.ValidImages = 0,
+    valid_images: opt.ValidImages = None,
     set_: opt.Settings = None,
     archs: opt.Archs = None,
     n: Annotated[
         int,
-        typer.Option(min=0, help="Architectures to sample, all different networks; 0 for the whole space."),
+        typer.Option(
+            min=0,
+            help="Architectures to sample, all different networks, or the first of --archs; 0 for the whole "
+            "space or table.",
+        ),
     ] = 0,
     seed: opt.Seed = 0,
     recalibrate: Annotated[
@@ -147,6 +155,8 @@ def score(
     from predictors.supernet.score import run as run_score
     from predictors.supernet.score import score_job
 
+    if supernet is not None:
+        opt.refuse_given(context, "the supernet brings its own space, images and settings", OF_SUPERNET)
     settings = opt.network_settings(network_class(space).Settings, set_)
     job = score_job(
         supernet,
@@ -172,14 +182,23 @@ def truth(
     images: opt.ImagesOption = "cifar10",
     size: opt.Size = 0,
     train_images: opt.TrainImages = 0,
-    valid_images: opt.ValidImages = 0,
+    valid_images: opt.ValidImages = None,
     set_: opt.Settings = None,
     archs: opt.Archs = None,
-    n: Annotated[int, typer.Option(min=1, help="Architectures to sample, all different networks.")] = 100,
+    n: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Architectures to sample, all different networks (default 100), or the first of --archs.",
+        ),
+    ] = None,
     seed: opt.Seed = 0,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each architecture.")] = 3,
     together: Annotated[
-        int, typer.Option(min=0, help="Seeds trained in one program, which is quicker; 0 for all --seeds.")
+        int,
+        typer.Option(
+            min=0, help="Seeds trained in one program, which is quicker; 0 for all of the first run."
+        ),
     ] = 0,
     epochs: opt.Epochs = None,
     batch: opt.Batch = None,
@@ -203,7 +222,7 @@ def truth(
     from predictors.supernet.architectures import architectures
     from predictors.supernet.families import network_class
     from predictors.supernet.recipe import Recipe
-    from predictors.supernet.truth import TruthJob, run
+    from predictors.supernet.truth import TruthJob, grouping, run
 
     kind = network_class(space)
     job = TruthJob(
@@ -211,13 +230,28 @@ def truth(
         opt.network_settings(kind.Settings, set_),
         opt.image_settings(images, size, train_images, valid_images),
         Recipe(**opt.recipe_options(epochs, batch, lr, warmup, crop, weight_decay, amp)),
-        together or seeds,
+        together or grouping(out, seeds),
         opt.device_named(device),
     )
-    codes = architectures(space, archs, n, seed)
+    codes = architectures(space, archs, n or (0 if archs else 100), seed)
     table = run(job, codes, seeds, out, jobs=opt.processes(jobs))
     path = table.write(out / "table.parquet")
     sys.stdout.write(f"{path}\n")
+
+
+@app.command("spaces")
+def list_spaces() -> None:
+    """List the spaces that have a supernet: the settings of their networks (--set), and how they are trained.
+
+    Example: python -m predictors.supernet spaces
+    """
+    from data.spaces import get
+    from predictors.supernet.families import FAMILIES, default_recipe, network_class
+
+    sys.stdout.write("space\tsettings\trecipe\n")
+    for name in FAMILIES:
+        settings = opt.as_options(network_class(name).published(get(name)))
+        sys.stdout.write(f"{name}\t{settings}\t{opt.as_options(default_recipe(name))}\n")
 
 
 @app.command()
@@ -228,10 +262,11 @@ def mini(
     work: Annotated[Path, typer.Option(help="Folder for what is finished.")] = Path("mini"),
     out: Annotated[Path, typer.Option(help="The table.")] = Path("nb201_mini.parquet"),
 ) -> None:
-    """Make the embedded table nb201_mini again: about two hours on one core.
+    """Make the embedded table nb201_mini again: about two hours on one core, the supernet alone ten minutes.
 
-    Needs cifar10_images.parquet, or the official CIFAR-10 archive, in a folder of ACERANK_DATA. Started
-    again, it goes on where it was. Prints how far its labels can be trusted.
+    Fewer --cells and --seeds are quicker. Needs cifar10_images.parquet, or the official CIFAR-10 archive, in
+    a folder of ACERANK_DATA. Started again, it goes on where it was. Prints how far its labels can be
+    trusted.
     """
     from predictors.supernet.mini import figures, make
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from data import spaces
 from data.errors import InputError
-from data.space import CodeSpace
+from data.space import MOST_ENUMERATED, CodeSpace
 from data.table import Table
 
 
@@ -18,18 +18,36 @@ def architectures(space: str, table: Path | None, n: int, seed: int) -> np.ndarr
     Args:
         space: Name of the search space.
         table: A table; None to sample.
-        n: Networks to sample, all different; 0 for all codes there are.
+        n: Networks to sample, all different, or the first of the table; 0 for all there are.
         seed: Seed of the sample.
 
     Raises:
         TableError: The file is no table.
         UnknownNameError: It has no column "arch".
-        InputError: One of its architectures is not of the space.
+        InputError: One of its architectures is not of the space or is there twice, or the space is too large.
     """
     members = spaces.get(space)
-    if table is None:
-        return sample_distinct(members, n, seed) if n else members.enumerate()
-    return members.parse(Table.read(table).column("arch").to_pylist())
+    if table is not None:
+        return _of_table(members, table, n)
+    if not n and members.size > MOST_ENUMERATED:
+        raise InputError(f"space '{space}' has {members.size:.3g} codes: give --n or --archs")
+    return sample_distinct(members, n, seed) if n else members.enumerate()
+
+
+def _of_table(space: CodeSpace, path: Path, n: int) -> np.ndarray:
+    """Return the codes of the first n architectures of a table, of all for n = 0."""
+    table = Table.read(path)
+    if "arch" not in table.names:
+        raise InputError(
+            f"{path} has no column 'arch': `python -m benchmarks.info BENCH --archs FILE` writes the "
+            "architectures of a benchmark as this reads them"
+        )
+    if "space" in table.names and (other := set(table.column("space").unique().to_pylist()) - {space.name}):
+        raise InputError(f"{path} is of space {', '.join(map(repr, other))}, not '{space.name}'")
+    texts = table.column("arch").to_pylist()[: n or None]
+    if len(set(texts)) < len(texts):
+        raise InputError(f"{path} has an architecture twice in column 'arch'")
+    return space.parse(texts)
 
 
 def sample_distinct(space: CodeSpace, n: int, seed: int) -> np.ndarray:

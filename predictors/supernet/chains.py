@@ -90,6 +90,11 @@ class ChainNetwork(Network):
         self.last = ConvBnAct(c_in, size.last, 1, members=members)
         self.head = Head(size.last, classes, members=members, norm=False)
 
+    @classmethod
+    def published(cls, space: SearchSpace) -> ChainSettings:
+        """Return the published settings of a space."""
+        return resolved(space, ChainSettings())
+
     @staticmethod
     def plans(graphs: Graphs) -> list[Plan]:
         """Return the operation names of each stage's blocks."""

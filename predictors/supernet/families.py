@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from data.errors import InputError
 from data.names import check_name
+from data.spaces import SPACES
 
 if TYPE_CHECKING:
     from predictors.supernet.network import Network
@@ -30,6 +32,8 @@ FAMILIES: Mapping[str, str] = {
 
 def network_class(space: str) -> type[Network]:
     """Return the network of a search space; UnknownNameError with the closest names if there is none."""
+    if space in SPACES and space not in FAMILIES:
+        raise InputError(f"space '{space}' has no supernet here; those that have: {', '.join(FAMILIES)}")
     module, name = FAMILIES[check_name("space with a supernet", space, FAMILIES)].split(":")
     return getattr(import_module(module), name)
 

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from data.errors import InputError
+from data.errors import InputError, MissingTableError
 from data.fetch import folders
 from data.names import check_name
 from data.table import Table
@@ -21,6 +21,7 @@ from predictors.supernet import archives
 from predictors.supernet.raw import Raw, decode
 
 CIFAR10 = "cifar10_images.parquet"
+TENTH = -1  # as a number of held-out images
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class ImageSettings:
         name: A data set of `SOURCES`, or the path of a folder of images.
         size: Side in pixels, 0 for the images' own; smaller ones are means over areas.
         train: Training images, 0 for all that are not held out.
-        valid: Images held out of the training part, to choose architectures by.
+        valid: Images held out of the training part, to choose architectures by; `TENTH` for a tenth of them.
         seed: Seed of which images are drawn.
     """
 
@@ -116,6 +117,8 @@ def load(settings: ImageSettings) -> Images:
     """
     if Path(settings.name).is_dir():
         raw = archives.read_folder(Path(settings.name), settings.size)
+    elif settings.name not in SOURCES and Path(settings.name).name != settings.name:
+        raise MissingTableError(f"there is no folder '{settings.name}'")
     else:
         raw = SOURCES[check_name("images", settings.name, SOURCES)]()
     return prepare(raw, settings)
@@ -125,14 +128,15 @@ def prepare(raw: Raw, settings: ImageSettings) -> Images:
     """Resize, split and normalise a data set."""
     generator = torch.Generator().manual_seed(settings.seed)
     order = torch.randperm(len(raw.train[1]), generator=generator)
-    n_train = settings.train or len(order) - settings.valid
-    if not 0 < n_train <= len(order) - settings.valid:
+    n_valid = len(order) // 10 if settings.valid == TENTH else settings.valid
+    n_train = settings.train or len(order) - n_valid
+    if not 0 < n_train <= len(order) - n_valid:
         raise InputError(
-            f"{settings.name} has {len(order)} training images: not enough for {settings.valid} held out and "
-            f"{settings.train} to train on"
+            f"{settings.name} has {len(order)} training images: not enough for {n_valid} held out and "
+            f"{n_train} to train on"
         )
     # Held out from the end, so that the number of training images does not change which they are.
-    kept = order[:n_train], order[len(order) - settings.valid :]
+    kept = order[:n_train], order[len(order) - n_valid :]
     train, valid = (_split(raw.train, rows, settings.size) for rows in kept)
     test = _split(raw.test, torch.arange(len(raw.test[1])), settings.size)
     mean = train.x.mean((0, 2, 3), keepdim=True)

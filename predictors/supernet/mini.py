@@ -54,14 +54,16 @@ def make(folder: Path, *, cells: int = CELLS, seeds: int = SEEDS, jobs: int = 1)
     path = run_training(SUPERNET, folder / "supernet", device="cpu")
     weak = score.ScoreJob(SPACE, SIZE, IMAGES, read_supernet(path), proxies=tuple(PROXIES))
     weak_table = score.run(weak, codes, folder / "scores", jobs=jobs)
-    kept = [name for name in weak_table.names if name not in ("supernet_flops", "supernet_params")]
-    weak_table = Table(weak_table.arrow.select(kept), {name: weak_table.columns[name] for name in kept[1:]})
     joined = table.join(weak_table, on="arch")
     own = Column(
         "unique_class", "cifar10", "unique_class", "", kind="weak", note="every cell is another network"
     )
-    arrow = joined.arrow.append_column("unique_class", pa.array(np.arange(cells, dtype=np.int32)))
-    return Table(_compact(arrow), {**joined.columns, "unique_class": own})
+    # All of one space; of a network's own costs once is enough.
+    arrow = joined.arrow.drop_columns(["space", "supernet_flops", "supernet_params"]).append_column(
+        "unique_class", pa.array(np.arange(cells, dtype=np.int32))
+    )
+    columns = {name: column for name, column in joined.columns.items() if name in arrow.column_names}
+    return Table(_compact(arrow), {**columns, "unique_class": own})
 
 
 def _compact(arrow: pa.Table) -> pa.Table:

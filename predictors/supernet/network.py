@@ -75,6 +75,12 @@ class Network(nn.Module):
         self.members = members
         del channels, classes, only  # a family builds from them
 
+    @classmethod
+    def published(cls, space: SearchSpace) -> Any:  # noqa: ANN401
+        """Return the settings of the network that a space was published with."""
+        del space
+        return cls.Settings()
+
     @staticmethod
     @abstractmethod
     def plans(graphs: Graphs) -> list[Plan]:

@@ -28,14 +28,16 @@ ImagesOption = Annotated[
 ]
 Size = Annotated[int, typer.Option(min=0, help="Side of an image in pixels; 0 for the images' own.")]
 TrainImages = Annotated[int, typer.Option(min=0, help="Training images; 0 for all that are not held out.")]
-ValidImages = Annotated[int, typer.Option(min=0, help="Images held out of the training part.")]
+ValidImages = Annotated[
+    int | None, typer.Option(min=0, help="Training images that are held out, to judge by; default: a tenth.")
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
         metavar="NAME=VALUE",
         help="Size of the network, e.g. --set depth=1 --set widths=16,32,64; repeatable. The defaults are "
-        "those of the published network.",
+        "those of the published network; `python -m predictors.supernet spaces` lists them.",
     ),
 ]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Passes over the training images.")]
@@ -94,13 +96,30 @@ def _value(item: str, text: str, kind: Any) -> Any:  # noqa: ANN401
         raise InputError(f"--set {item}: not a value of the kind it takes") from error
 
 
-def image_settings(name: str, size: int, train: int, valid: int) -> ImageSettings:
+def as_options(values: Any) -> str:  # noqa: ANN401  # a dataclass or a mapping
+    """Return settings as one writes them, "depth=5 widths=16,32,64"."""
+    pairs = values.items() if isinstance(values, Mapping) else vars(values).items()
+    return " ".join(f"{name}={','.join(map(str, v)) if isinstance(v, tuple) else v}" for name, v in pairs)
+
+
+def refuse_given(context: typer.Context, why: str, names: Sequence[str]) -> None:
+    """Refuse options that were given; InputError names them."""
+    given = [
+        f"--{name.strip('_').replace('_', '-')}"
+        for name in names
+        if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
+    ]
+    if given:
+        raise InputError(f"{why}: leave out {', '.join(given)}")
+
+
+def image_settings(name: str, size: int, train: int, valid: int | None) -> ImageSettings:
     """Return which images are meant; a path is made absolute, whatever the folder one stands in."""
-    from predictors.supernet.images import ImageSettings
+    from predictors.supernet.images import TENTH, ImageSettings
 
     if Path(name).is_dir():
         name = str(Path(name).resolve())
-    return ImageSettings(name, size, train, valid)
+    return ImageSettings(name, size, train, TENTH if valid is None else valid)
 
 
 def recipe_options(

@@ -50,6 +50,15 @@ def check_batch(batch: int) -> None:
         raise InputError(f"a batch of {batch} images cannot be shared by {world()} processes evenly")
 
 
+def any_of(told: bool) -> bool:
+    """Return whether any process was told something; they agree, so that all do the same."""
+    if world() == 1:
+        return told
+    flag = torch.tensor(int(told), device="cuda" if dist.get_backend() == "nccl" else "cpu")
+    dist.all_reduce(flag, dist.ReduceOp.MAX)
+    return bool(flag)
+
+
 def average_gradients(network: nn.Module) -> None:
     """Replace the gradients by their mean over the processes.
 

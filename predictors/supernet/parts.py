@@ -16,6 +16,7 @@ from data.errors import InputError
 from data.files import atomic_path
 
 Record = dict[str, Any]
+SETTINGS = "settings.json"  # in the folder of a job: what it depends on
 
 
 class Tell(Protocol):
@@ -39,7 +40,7 @@ class Parts:
             InputError: The folder holds parts of a job with other settings; they are named.
         """
         self.folder = folder
-        check_settings(folder / "settings.json", settings)
+        check_settings(folder / SETTINGS, settings)
 
     def path(self, name: str) -> Path:
         """Return the file of a part."""
@@ -71,6 +72,7 @@ def check_settings(path: Path, settings: Mapping[str, Any]) -> None:
             part.write_text(json.dumps(wanted, indent=2) + "\n")
         return
     before = json.loads(path.read_text())
+    before, wanted = _flat(before), _flat(wanted)
     changed = [
         f"{name} {before.get(name)!r} there, {wanted.get(name)!r} now"
         for name in sorted({*before, *wanted})
@@ -81,6 +83,15 @@ def check_settings(path: Path, settings: Mapping[str, Any]) -> None:
         raise InputError(
             f"{path.parent} was begun with other settings ({what}); give those, or another --out"
         )
+
+
+def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with those in a group beside the others, "recipe.epochs"."""
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
+        inner = {f"{name}.{key}": v for key, v in _flat(value).items()} if isinstance(value, dict) else {}
+        flat |= inner or {name: value}
+    return flat
 
 
 def run_parts(
@@ -152,13 +163,16 @@ class _Lines:
 
     def __init__(self, title: str, total: int) -> None:
         self.title, self.total = title, total
-        self.first: tuple[float, int] | None = None
+        self.first = 0.0, 0
+        self.calls = 0
         self.shown = -1
 
     def __call__(self, done: int, word: str = "") -> None:
         now = time.monotonic()
-        if self.first is None:
+        self.calls += 1
+        if self.calls <= 2:  # until the first part is done processes start and read images
             self.first = now, done
+        if self.calls == 1:
             self.shown = done * 20 // max(1, self.total)
             return
         start, before = self.first

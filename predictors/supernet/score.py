@@ -20,7 +20,7 @@ from predictors.supernet.alone import build
 from predictors.supernet.counts import ImageShape
 from predictors.supernet.evaluate import judge, recalibrate
 from predictors.supernet.families import network_class
-from predictors.supernet.images import Images, ImageSettings, load
+from predictors.supernet.images import TENTH, Images, ImageSettings, load
 from predictors.supernet.network import Network, Plan
 from predictors.supernet.parts import Parts, Record, run_parts
 from predictors.supernet.proxies import PROXIES, Probe
@@ -63,7 +63,7 @@ class ScoreJob:
     @property
     def held_out(self) -> bool:
         """Whether held-out images judge."""
-        return self.images.valid > 0 and not self.test
+        return self.images.valid != 0 and not self.test
 
     def identity(self) -> dict[str, Any]:
         """Return everything that a score depends on, as JSON values."""
@@ -119,7 +119,7 @@ def run(job: ScoreJob, codes: np.ndarray, folder: Path, *, jobs: int, prefix: st
     """
     space = spaces.get(job.space)
     texts = space.format(codes)
-    parts = Parts(folder, job.identity())
+    parts = Parts(folder, {**job.identity(), "hash": load(job.images).content_hash})
     first, which = _computed(job, codes)
     chunks = [first[start : start + CHUNK] for start in range(0, len(first), CHUNK)]
     items = {_part_name([texts[row] for row in chunk]): codes[chunk].tolist() for chunk in chunks}
@@ -220,10 +220,11 @@ def _table(
         own[name] = np.asarray(found[name], np.float64)
         note = f"zero-cost proxy, untrained network of seed {job.seed}, {job.proxy_batch} images"
         described[name] = Column(name, data, name, "", 1, "weak", note)
-    return Table(pa.table({"arch": list(texts), **own}), described)
+    return Table(pa.table({"space": [job.space] * len(texts), "arch": list(texts), **own}), described)
 
 
 def _images_note(job: ScoreJob) -> str:
-    images = f"{job.images.valid} held-out images" if job.held_out else "test images"
+    held_out = "a tenth of the training" if job.images.valid == TENTH else f"{job.images.valid} held-out"
+    images = f"{held_out} images" if job.held_out else "test images"
     norms = f"statistics from {job.recalibrate} images" if job.recalibrate else "running statistics"
     return f"judged on {images}, {norms}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +27,7 @@ def run_training(
     *,
     device: str,
     threads: int = 1,
-    minutes: float = 5.0,
+    minutes: float = 2.0,
     compiled: bool = False,
     tensorboard: bool = False,
 ) -> Path:
@@ -51,9 +53,43 @@ def run_training(
                 show(step, scalars)
                 write(step, scalars)
 
-            return train(job, images, folder, minutes=minutes, compiled=compiled, report=report)
+            with _told_to_stop() as told:
+                path = train(
+                    job, images, folder, minutes=minutes, compiled=compiled, report=report,
+                    stop=lambda step: parallel.any_of(bool(told)),
+                )  # fmt: skip
+            if told:
+                raise KeyboardInterrupt
+            return path
     finally:
         parallel.finish()
+
+
+@contextmanager
+def _told_to_stop() -> Iterator[list[int]]:
+    """Collect the first signal that would end the process, so that the step is done and its state kept.
+
+    A second one ends it at once. Off the main thread signals stay as they are.
+    """
+    told: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield told
+        return
+
+    def note(number: int, frame: object) -> None:
+        del frame
+        told.append(number)
+        restore()
+
+    def restore() -> None:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+    before = {one: signal.signal(one, note) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield told
+    finally:
+        restore()
 
 
 class Running:

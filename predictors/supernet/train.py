@@ -22,7 +22,7 @@ from predictors.supernet.evaluate import autocast
 from predictors.supernet.families import network_class
 from predictors.supernet.images import Images
 from predictors.supernet.job import TrainJob
-from predictors.supernet.parts import check_settings
+from predictors.supernet.parts import SETTINGS, check_settings
 from predictors.supernet.recipe import augment, set_lr, side_by_side
 from predictors.supernet.sampling import SAMPLINGS
 from predictors.supernet.weights import save_supernet
@@ -119,7 +119,7 @@ def train(
     images: Images,
     folder: Path,
     *,
-    minutes: float = 5.0,
+    minutes: float = 2.0,
     compiled: bool = False,
     report: Callable[[int, int, Mapping[str, float]], object] = lambda step, steps, scalars: None,
     stop: Callable[[int], bool] = lambda step: False,
@@ -138,7 +138,7 @@ def train(
     Raises:
         InputError: The folder holds a training with other settings, or a broken checkpoint.
     """
-    check_settings(folder / "settings.json", {"job": "train", **job.as_json(), "hash": images.content_hash})
+    check_settings(folder / SETTINGS, {"job": "train", **job.as_json(), "hash": images.content_hash})
     trainer = Trainer(job, images)
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.is_file():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from predictors.supernet.alone import build, train
 from predictors.supernet.counts import ImageShape
 from predictors.supernet.families import network_class
 from predictors.supernet.images import Images, ImageSettings, load
-from predictors.supernet.parts import Parts, Record, run_parts
+from predictors.supernet.parts import SETTINGS, Parts, Record, run_parts
 from predictors.supernet.recipe import Recipe
 
 
@@ -47,6 +48,12 @@ class TruthJob:
         return [range(first, min(first + self.together, seeds)) for first in range(0, seeds, self.together)]
 
 
+def grouping(folder: Path, seeds: int) -> int:
+    """Return how many seeds are trained together: as many as in the job a folder holds, all in a new one."""
+    settings = folder / SETTINGS
+    return json.loads(settings.read_text())["together"] if settings.is_file() else seeds
+
+
 def run(job: TruthJob, codes: np.ndarray, seeds: int, folder: Path, *, jobs: int) -> Table:
     """Train architectures, or those that are missing, and return the benchmark table.
 
@@ -58,7 +65,7 @@ def run(job: TruthJob, codes: np.ndarray, seeds: int, folder: Path, *, jobs: int
         jobs: Processes.
     """
     space = spaces.get(job.space)
-    parts = Parts(folder, {"job": "truth", **asdict(job)})
+    parts = Parts(folder, {"job": "truth", **asdict(job), "hash": load(job.images).content_hash})
     texts = space.format(codes)
     items = {
         part_name(code, block): (code.tolist(), list(block)) for block in job.blocks(seeds) for code in codes
@@ -126,4 +133,4 @@ def _table(job: TruthJob, codes: np.ndarray, texts: Sequence[str], seeds: int, p
     for name, numbers in (("flops", counts.flops), ("params", counts.params)):
         values[name] = numbers
         columns[name] = Column(name, dataset, name, "M", kind="weak", note="of the network that was trained")
-    return Table(pa.table({"arch": list(texts), **values}), columns)
+    return Table(pa.table({"space": [job.space] * len(texts), "arch": list(texts), **values}), columns)
