@@ -107,13 +107,15 @@ run_training(JOB, Path(sys.argv[3]), device="cpu")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_keeps_what_is_done(number: int, trained: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-c", STOPPED, str(Path(__file__).parent), str(int(number)), str(tmp_path)]
+def test_a_signal_keeps_what_is_done(number: int, tmp_path: Path) -> None:
+    folder = tmp_path / "stopped"
+    command = [sys.executable, "-c", STOPPED, str(Path(__file__).parent), str(int(number)), str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert "KeyboardInterrupt" in done.stderr
-    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 3
-    assert run_training(JOB, tmp_path, device="cpu").read_bytes() == trained.read_bytes()
+    assert torch.load(folder / "checkpoint.pt", weights_only=True)["step"] == 3
+    stopped, once = (run_training(JOB, path, device="cpu") for path in (folder, tmp_path / "once"))
+    assert stopped.read_bytes() == once.read_bytes()
 
 
 def test_a_step_changes_only_the_weights_of_its_path(digits: Images) -> None:
