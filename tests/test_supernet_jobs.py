@@ -486,7 +486,7 @@ def test_train_then_score(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
             ["train", "--space", "macro", "--images", "digits", "--set", "widths=8"],
             "has 3 stages: give as many",
         ),
-        (["train", "--set", "depth=few"], "--set depth=few: not a value"),
+        (["train", "--set", "depth=few"], "depth=few: not a value"),
         (["train", "--sampling", "uniformly"], "did you mean uniform"),
         (["train", *SMALL, "--batch", "500"], "200 training images are fewer than a batch of 500"),
         (["score"], "give --supernet FILE, or --proxies"),

@@ -46,6 +46,7 @@ def train(
     warmup: opt.Warmup = None,
     crop: opt.Crop = None,
     weight_decay: opt.WeightDecay = None,
+    more: opt.More = None,
     seed: opt.Seed = 0,
     amp: opt.Amp = False,
     compiled: Annotated[
@@ -79,7 +80,7 @@ def train(
         space,
         opt.image_settings(images, size, train_images, valid_images),
         set_,
-        opt.recipe_options(epochs, batch, lr, warmup, crop, weight_decay, amp),
+        opt.recipe_options(epochs, batch, lr, warmup, crop, weight_decay, amp, more),
         sampling,
         paths,
         seed,
@@ -123,7 +124,7 @@ def score(
             "space or table.",
         ),
     ] = 0,
-    seed: opt.Seed = 0,
+    seed: opt.SampleSeed = 0,
     recalibrate: Annotated[
         int,
         typer.Option(
@@ -192,7 +193,7 @@ def truth(
             help="Architectures to sample, all different networks (default 100), or the first of --archs.",
         ),
     ] = None,
-    seed: opt.Seed = 0,
+    seed: opt.SampleSeed = 0,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each architecture.")] = 3,
     together: Annotated[
         int,
@@ -206,6 +207,7 @@ def truth(
     warmup: opt.Warmup = None,
     crop: opt.Crop = None,
     weight_decay: opt.WeightDecay = None,
+    more: opt.More = None,
     amp: opt.Amp = False,
     device: opt.Device = "auto",
     jobs: opt.Jobs = 1,
@@ -229,7 +231,7 @@ def truth(
         space,
         opt.network_settings(kind.Settings, set_),
         opt.image_settings(images, size, train_images, valid_images),
-        Recipe(**opt.recipe_options(epochs, batch, lr, warmup, crop, weight_decay, amp)),
+        Recipe(**opt.recipe_options(epochs, batch, lr, warmup, crop, weight_decay, amp, more)),
         together or grouping(out, seeds),
         opt.device_named(device),
     )

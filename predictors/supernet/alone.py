@@ -9,6 +9,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from data.errors import InputError
 from predictors.supernet.evaluate import Judgement, autocast, judge, recalibrate
 from predictors.supernet.images import Images
 from predictors.supernet.layers import initialise
@@ -56,6 +57,22 @@ def build(
     network = network.to_empty(device=images.train.x.device)
     initialise(network, seeds)
     return network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+
+def check_fits(kind: type[Network], space: Any, settings: Any, images: Images, plan: Plan) -> None:  # noqa: ANN401
+    """Refuse images that are too small for a network, or sizes that make none.
+
+    Raises:
+        InputError: An architecture cannot be computed.
+    """
+    side = images.train.x.shape[-1]
+    try:
+        with torch.device("meta"):
+            network = kind(space, settings, channels=images.channels, classes=images.classes, only=[plan])
+            network(torch.empty(2, images.channels, side, side), plan)
+    except (RuntimeError, ValueError) as error:
+        first = str(error).splitlines()[0]
+        raise InputError(f"no network of this size for images of {side} pixels ({first})") from error
 
 
 def train(network: Network, plan: Plan, images: Images, recipe: Recipe, seeds: Sequence[int]) -> Result:

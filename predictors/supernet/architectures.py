@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from data import spaces
-from data.errors import InputError
+from data.errors import InputError, MissingTableError
 from data.space import MOST_ENUMERATED, CodeSpace
 from data.table import Table
 
@@ -36,6 +36,8 @@ def architectures(space: str, table: Path | None, n: int, seed: int) -> np.ndarr
 
 def _of_table(space: CodeSpace, path: Path, n: int) -> np.ndarray:
     """Return the codes of the first n architectures of a table, of all for n = 0."""
+    if not path.is_file():
+        raise MissingTableError(f"there is no file '{path}'")
     table = Table.read(path)
     if "arch" not in table.names:
         raise InputError(
@@ -45,6 +47,8 @@ def _of_table(space: CodeSpace, path: Path, n: int) -> np.ndarray:
     if "space" in table.names and (other := set(table.column("space").unique().to_pylist()) - {space.name}):
         raise InputError(f"{path} is of space {', '.join(map(repr, other))}, not '{space.name}'")
     texts = table.column("arch").to_pylist()[: n or None]
+    if not texts or not all(isinstance(text, str) for text in texts):
+        raise InputError(f"{path}: column 'arch' is empty or holds something else than texts")
     if len(set(texts)) < len(texts):
         raise InputError(f"{path} has an architecture twice in column 'arch'")
     return space.parse(texts)
@@ -69,6 +73,11 @@ def sample_distinct(space: CodeSpace, n: int, seed: int) -> np.ndarray:
     codes = space.sample(2 * n, rng)
     rows, _ = space.graphs(codes).unique()
     while len(rows) < n:
+        before = len(rows)
         codes = np.concatenate([codes, space.sample(n, rng)])
         rows, _ = space.graphs(codes).unique()
+        if len(rows) - before < n / 100:
+            raise InputError(
+                f"space '{space.name}': hardly more than {len(rows):,} different networks, not {n:,}"
+            )
     return codes[rows[:n]]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import lzma
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +80,7 @@ def read_folder(path: Path, size: int) -> Raw:
 
 
 def _classes(path: Path) -> list[str]:
-    names = sorted(folder.name for folder in path.iterdir() if folder.is_dir())
+    names = sorted(f.name for f in path.iterdir() if f.is_dir() and not f.name.startswith((".", "__")))
     if len(names) < 2:
         raise InputError(f"{path} has {len(names)} subfolders; an image folder has one for each class")
     return names
@@ -89,10 +92,10 @@ def _read(path: Path, names: Sequence[str], size: int, rows: slice | None) -> tu
     for label, name in enumerate(names):
         files = sorted(file for file in (path / name).glob("*") if file.suffix.lower() in SUFFIXES)
         kept = [file for i, file in enumerate(files) if i % 6] if rows is None else files[rows]
+        if not kept:
+            raise InputError(f"{path / name} has too few images ({', '.join(SUFFIXES)}) to train and to test")
         x += [decode_square(file.read_bytes(), str(file), size) for file in kept]
         y += [label] * len(kept)
-    if not x:
-        raise InputError(f"{path} has no images ({', '.join(SUFFIXES)}) for training or testing")
     return np.stack(x), np.array(y)
 
 
@@ -113,6 +116,8 @@ def _batches(folder: Path, names: Sequence[str], labels: str, size: int) -> tupl
         shape = (len(classes) if isinstance(classes, list) else -1, 3 * size * size)
         if pixels.dtype != np.uint8 or pixels.shape != shape:
             raise TableError(f"{folder / name}: not a batch of {size} × {size} images with {labels}")
+        if not all(type(c) is int and 0 <= c <= 1000 for c in classes):  # pyright: ignore[reportOptionalIterable]
+            raise TableError(f"{folder / name}: {labels} are not all class numbers")
         x.append(pixels.reshape(-1, 3, size, size).transpose(0, 2, 3, 1))
         y.append(np.array(classes, np.int64))
     return np.concatenate(x), np.concatenate(y)
@@ -146,5 +151,7 @@ def _unpack(archive: Path, to: Path) -> None:
                 stream = tar.extractfile(member) if member.isfile() else None
                 if stream is not None:
                     (to / Path(member.name).name).write_bytes(stream.read())
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError) as error:
+        if isinstance(error, OSError) and error.errno == ENOSPC:
+            raise
         raise TableError(f"{archive} is not a whole archive: {error}") from error

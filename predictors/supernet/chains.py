@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor, nn
@@ -49,7 +49,7 @@ class ChainSettings:
 
     def __post_init__(self) -> None:
         """Refuse sizes that are none."""
-        check_sizes(self, least=-1)
+        check_sizes(replace(self, first=0) if self.first == -1 else self, least=0)
 
 
 PUBLISHED: Mapping[str, ChainSettings] = {
@@ -60,10 +60,69 @@ PUBLISHED: Mapping[str, ChainSettings] = {
 }
 
 
+class ConvBnAct(nn.Sequential):
+    """Convolution, batch norm, ReLU6."""
+
+    def __init__(
+        self, c_in: int, c_out: int, kernel: int, *, members: int, stride: int = 1, groups: int = 1
+    ) -> None:
+        super().__init__(
+            Conv(c_in, c_out, kernel, members=members, stride=stride, groups=groups),
+            nn.BatchNorm2d(members * c_out),
+            nn.ReLU6(),
+        )
+
+
+class MobileBlock(nn.Module):
+    """Inverted bottleneck: expansion, depthwise convolution, squeeze-excitation if asked, projection."""
+
+    def __init__(
+        self,
+        c_in: int,
+        c_out: int,
+        kernel: int,
+        expansion: float,
+        *,
+        members: int,
+        stride: int = 1,
+        squeeze: bool = False,
+    ) -> None:
+        super().__init__()
+        wide = round(c_in * expansion)
+        self.residual = stride == 1 and c_in == c_out
+        layers: list[nn.Module] = [] if expansion == 1 else [ConvBnAct(c_in, wide, 1, members=members)]
+        layers.append(ConvBnAct(wide, wide, kernel, members=members, stride=stride, groups=wide))
+        if squeeze:
+            layers.append(SqueezeExcitation(wide, max(1, c_in // 4), members=members))
+        layers += [Conv(wide, c_out, 1, members=members), nn.BatchNorm2d(members * c_out)]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (b, members · c_in, h, w) to (b, members · c_out, h / stride, w / stride)."""
+        y = self.layers(x)
+        return x + y if self.residual else y
+
+
+class SqueezeExcitation(nn.Module):
+    """Channels weighed by a function of their means (Hu et al., CVPR 2018)."""
+
+    def __init__(self, width: int, squeezed: int, *, members: int) -> None:
+        super().__init__()
+        self.mean = GlobalMean()
+        self.reduce = Conv(width, squeezed, 1, members=members, bias=True)
+        self.act = nn.ReLU()
+        self.expand = Conv(squeezed, width, 1, members=members, bias=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (b, members · width, h, w) to the same shape."""
+        return x * torch.sigmoid(self.expand(self.act(self.reduce(self.mean(x))))).to(x.dtype)
+
+
 class ChainNetwork(Network):
     """A network of mobile blocks; a plan is, for each stage, the operation names of its blocks."""
 
     Settings = ChainSettings
+    operations = (MobileBlock,)
 
     def __init__(
         self,
@@ -134,64 +193,6 @@ class Stage(nn.Module):
         for block, name in enumerate(blocks):
             x = self.ops[_key(block, name)](x)
         return x
-
-
-class ConvBnAct(nn.Sequential):
-    """Convolution, batch norm, ReLU6."""
-
-    def __init__(
-        self, c_in: int, c_out: int, kernel: int, *, members: int, stride: int = 1, groups: int = 1
-    ) -> None:
-        super().__init__(
-            Conv(c_in, c_out, kernel, members=members, stride=stride, groups=groups),
-            nn.BatchNorm2d(members * c_out),
-            nn.ReLU6(),
-        )
-
-
-class MobileBlock(nn.Module):
-    """Inverted bottleneck: expansion, depthwise convolution, squeeze-excitation if asked, projection."""
-
-    def __init__(
-        self,
-        c_in: int,
-        c_out: int,
-        kernel: int,
-        expansion: float,
-        *,
-        members: int,
-        stride: int = 1,
-        squeeze: bool = False,
-    ) -> None:
-        super().__init__()
-        wide = round(c_in * expansion)
-        self.residual = stride == 1 and c_in == c_out
-        layers: list[nn.Module] = [] if expansion == 1 else [ConvBnAct(c_in, wide, 1, members=members)]
-        layers.append(ConvBnAct(wide, wide, kernel, members=members, stride=stride, groups=wide))
-        if squeeze:
-            layers.append(SqueezeExcitation(wide, max(1, c_in // 4), members=members))
-        layers += [Conv(wide, c_out, 1, members=members), nn.BatchNorm2d(members * c_out)]
-        self.layers = nn.Sequential(*layers)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (b, members · c_in, h, w) to (b, members · c_out, h / stride, w / stride)."""
-        y = self.layers(x)
-        return x + y if self.residual else y
-
-
-class SqueezeExcitation(nn.Module):
-    """Channels weighed by a function of their means (Hu et al., CVPR 2018)."""
-
-    def __init__(self, width: int, squeezed: int, *, members: int) -> None:
-        super().__init__()
-        self.mean = GlobalMean()
-        self.reduce = Conv(width, squeezed, 1, members=members, bias=True)
-        self.act = nn.ReLU()
-        self.expand = Conv(squeezed, width, 1, members=members, bias=True)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (b, members · width, h, w) to the same shape."""
-        return x * torch.sigmoid(self.expand(self.act(self.reduce(self.mean(x))))).to(x.dtype)
 
 
 def resolved(space: SearchSpace, settings: ChainSettings) -> ChainSettings:

@@ -70,10 +70,8 @@ def recalibrate(network: Network, plan: Plan, x: Tensor, *, amp: bool = False, b
         norm.reset_running_stats()
         norm.momentum = None  # cumulative mean
     network.train()
-    # A last batch of fewer images would count as much as the others.
-    whole = len(x) - len(x) % batch or len(x)
-    for start in range(0, whole, batch):
-        part = x[start : start + batch]
+    # In equal parts: one of fewer images would count as much as the others.
+    for part in x.tensor_split(-(-len(x) // batch)):
         with autocast(part, amp):
             network(every_member(part, network.members), plan)
     for norm, momentum in zip(norms, momenta, strict=True):

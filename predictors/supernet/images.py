@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from data.errors import InputError, MissingTableError
+from data.errors import InputError, MissingTableError, TableError
 from data.fetch import folders
 from data.names import check_name
 from data.table import Table
@@ -115,17 +115,30 @@ def load(settings: ImageSettings) -> Images:
         InputError: More images are asked for than there are.
         TableError: A file is not what it should be.
     """
-    if Path(settings.name).is_dir():
-        raw = archives.read_folder(Path(settings.name), settings.size)
-    elif settings.name not in SOURCES and Path(settings.name).name != settings.name:
-        raise MissingTableError(f"there is no folder '{settings.name}'")
+    path = Path(settings.name)
+    if settings.name not in SOURCES and (path.is_dir() or path.name != settings.name):
+        if not path.is_dir():
+            raise MissingTableError(f"there is no folder '{path}'")
+        raw = archives.read_folder(path, settings.size)
     else:
         raw = SOURCES[check_name("images", settings.name, SOURCES)]()
     return prepare(raw, settings)
 
 
 def prepare(raw: Raw, settings: ImageSettings) -> Images:
-    """Resize, split and normalise a data set."""
+    """Resize, split and normalise a data set.
+
+    Raises:
+        InputError: More images are asked for than there are.
+        TableError: Images are not square, classes are not as many as they should be, or there is nothing to
+            test on.
+    """
+    for x, y in (raw.train, raw.test):
+        square = x.ndim == 4 and x.shape[1] == x.shape[2]
+        if not square or not len(y) or y.min() < 0 or y.max() >= raw.classes:
+            raise TableError(
+                f"{settings.name}: images {x.shape}, expected square ones with classes 0 to {raw.classes - 1}"
+            )
     generator = torch.Generator().manual_seed(settings.seed)
     order = torch.randperm(len(raw.train[1]), generator=generator)
     n_valid = len(order) // 10 if settings.valid == TENTH else settings.valid
@@ -161,10 +174,13 @@ def parquet(path: Path) -> Raw:
     table = Table.read(path)
     part = np.array(table.column("split").to_pylist())
     labels = table.column("label").to_pylist()
-    names = {name: i for i, name in enumerate(sorted(set(labels)))}
+    names = {name: i for i, name in enumerate(sorted(set(labels), key=str))}
     y = np.array([names[label] for label in labels], np.int64)
     encoded = table.column("jpeg").to_pylist()
-    x = np.stack([decode(jpeg, f"{path}, row {i}") for i, jpeg in enumerate(encoded)])
+    decoded = [decode(jpeg, f"{path}, row {i}") for i, jpeg in enumerate(encoded)]
+    if len({image.shape for image in decoded}) != 1 or None in names:
+        raise TableError(f"{path}: its images are not all of one size with a label")
+    x = np.stack(decoded)
     train, test = ((x[part == name], y[part == name]) for name in ("train", "test"))
     return Raw(train, test, len(names))
 

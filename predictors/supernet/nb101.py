@@ -5,7 +5,7 @@ max pooling that halves the resolution and twice the width. In a cell the vertic
 concatenated and share its channels; a vertex that the input enters sees it through a 1 × 1 projection.
 
 How many channels a vertex has depends on the cell. The supernet keeps the weights of the widest case and
-takes the first channels of them.
+takes the first channels of them; in a step weight decay and momentum move the others of that weight too.
 """
 
 from __future__ import annotations

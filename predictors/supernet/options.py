@@ -59,18 +59,27 @@ Jobs = Annotated[
 Archs = Annotated[
     Path | None, typer.Option(help="Table with a column arch: the architectures. Default: a sample.")
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
+More = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--recipe",
+        metavar="NAME=VALUE",
+        help="More of the recipe: momentum, flip (true, false), smoothing, clip; repeatable.",
+    ),
+]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of weights, order, augmentation and sampling.")]
+SampleSeed = Annotated[int, typer.Option(min=0, help="Seed of the sample, and of untrained networks.")]
 
 
 def network_settings(kind: type, given: Sequence[str] | None) -> Any:  # noqa: ANN401  # the class it was given
-    """Return the settings of a family from "NAME=VALUE" each.
+    """Return the settings of a family, or a recipe, from "NAME=VALUE" each.
 
     Args:
         kind: Their dataclass.
         given: What differs from the defaults.
 
     Raises:
-        UnknownNameError: The family has no such setting.
+        UnknownNameError: There is no such setting.
         InputError: A value is not of the setting's type.
     """
     types = get_type_hints(kind)
@@ -79,7 +88,7 @@ def network_settings(kind: type, given: Sequence[str] | None) -> Any:  # noqa: A
     for item in given or []:
         name, equals, text = item.partition("=")
         if not equals:
-            raise InputError(f"--set {item}: write NAME=VALUE; names: {', '.join(names)}")
+            raise InputError(f"{item}: write NAME=VALUE; names: {', '.join(names)}")
         check_name("setting", name, names)
         values[name] = _value(item, text, types[name])
     return kind(**values)
@@ -93,7 +102,7 @@ def _value(item: str, text: str, kind: Any) -> Any:  # noqa: ANN401
             return {"true": True, "false": False}[text.lower()]
         return tuple(int(part) for part in text.split(","))
     except (ValueError, KeyError) as error:
-        raise InputError(f"--set {item}: not a value of the kind it takes") from error
+        raise InputError(f"{item}: not a value of the kind it takes") from error
 
 
 def as_options(values: Any) -> str:  # noqa: ANN401  # a dataclass or a mapping
@@ -115,9 +124,9 @@ def refuse_given(context: typer.Context, why: str, names: Sequence[str]) -> None
 
 def image_settings(name: str, size: int, train: int, valid: int | None) -> ImageSettings:
     """Return which images are meant; a path is made absolute, whatever the folder one stands in."""
-    from predictors.supernet.images import TENTH, ImageSettings
+    from predictors.supernet.images import SOURCES, TENTH, ImageSettings
 
-    if Path(name).is_dir():
+    if name not in SOURCES and Path(name).is_dir():
         name = str(Path(name).resolve())
     return ImageSettings(name, size, train, TENTH if valid is None else valid)
 
@@ -130,8 +139,11 @@ def recipe_options(
     crop: float | None,
     weight_decay: float | None,
     amp: bool,
+    more: Sequence[str] | None,
 ) -> dict[str, Any]:
     """Return what a command line says of the recipe; what it does not say is left out."""
+    from predictors.supernet.recipe import Recipe
+
     given = {
         "epochs": epochs,
         "batch": batch,
@@ -141,7 +153,11 @@ def recipe_options(
         "weight_decay": weight_decay,
         "amp": amp or None,
     }
-    return {name: value for name, value in given.items() if value is not None}
+    own = {item.partition("=")[0] for item in more or []}
+    chosen = vars(network_settings(Recipe, more))
+    return {name: value for name, value in given.items() if value is not None} | {
+        name: chosen[name] for name in own
+    }
 
 
 def train_job(
@@ -174,7 +190,11 @@ def device_named(device: str) -> str:
 
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if device.startswith("cuda") and not torch.cuda.is_available():
+    try:
+        kind = torch.device(device).type
+    except RuntimeError as error:
+        raise InputError(f"--device {device}: give cpu, cuda or cuda:1") from error
+    if kind == "cuda" and not torch.cuda.is_available():
         raise InputError(f"--device {device}: no GPU that torch can use; --device cpu works everywhere")
     return device
 

@@ -13,7 +13,7 @@ from data.errors import InputError
 
 def start(device: str) -> str:
     """Join the other processes if torchrun started this one; return this process's device."""
-    if "WORLD_SIZE" not in os.environ:
+    if not {"RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR"} <= set(os.environ):
         return device
     if device.startswith("cuda"):
         device = f"cuda:{os.environ['LOCAL_RANK']}"
@@ -22,10 +22,11 @@ def start(device: str) -> str:
     return device
 
 
-def finish() -> None:
-    """Leave the other processes."""
+def finish(*, well: bool) -> None:
+    """Leave the other processes; if all went well, not before they are done."""
     if dist.is_initialized():
-        dist.barrier()
+        if well:
+            dist.barrier()
         dist.destroy_process_group()
 
 
@@ -50,11 +51,27 @@ def check_batch(batch: int) -> None:
         raise InputError(f"a batch of {batch} images cannot be shared by {world()} processes evenly")
 
 
+def check_step(done: int) -> None:
+    """Refuse to go on if the processes have not read the same checkpoint."""
+    if world() == 1:
+        return
+    found = [torch.zeros(1, dtype=torch.int64, device=_device()) for _ in range(world())]
+    dist.all_gather(found, torch.tensor([done], device=_device()))
+    if len({int(step) for step in found}) > 1:
+        raise InputError(
+            "processes found different checkpoints: --out must be a folder that all of them share"
+        )
+
+
+def _device() -> str:
+    return "cuda" if dist.get_backend() == "nccl" else "cpu"
+
+
 def any_of(told: bool) -> bool:
     """Return whether any process was told something; they agree, so that all do the same."""
     if world() == 1:
         return told
-    flag = torch.tensor(int(told), device="cuda" if dist.get_backend() == "nccl" else "cpu")
+    flag = torch.tensor(int(told), device=_device())
     dist.all_reduce(flag, dist.ReduceOp.MAX)
     return bool(flag)
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from data.errors import InputError
+from data.errors import AcerankError, InputError
 from data.files import atomic_path
 
 Record = dict[str, Any]
+QUIET = 300  # seconds without a line
 SETTINGS = "settings.json"  # in the folder of a job: what it depends on
 
 
@@ -47,8 +50,12 @@ class Parts:
         return self.folder / "parts" / f"{name}.json"
 
     def has(self, name: str) -> bool:
-        """Return whether a part is finished."""
-        return self.path(name).is_file()
+        """Return whether a part is finished and whole."""
+        try:
+            found = json.loads(self.path(name).read_text())
+        except (OSError, ValueError):
+            return False
+        return isinstance(found, dict) and bool(found) and all(isinstance(v, list) for v in found.values())
 
     def write(self, name: str, record: Record) -> None:
         """Keep a finished part."""
@@ -71,8 +78,10 @@ def check_settings(path: Path, settings: Mapping[str, Any]) -> None:
         with atomic_path(path) as part:
             part.write_text(json.dumps(wanted, indent=2) + "\n")
         return
-    before = json.loads(path.read_text())
-    before, wanted = _flat(before), _flat(wanted)
+    try:
+        before, wanted = _flat(json.loads(path.read_text())), _flat(wanted)
+    except (ValueError, AttributeError) as error:
+        raise InputError(f"{path} is not what this project wrote; delete it or give another --out") from error
     changed = [
         f"{name} {before.get(name)!r} there, {wanted.get(name)!r} now"
         for name in sorted({*before, *wanted})
@@ -127,15 +136,26 @@ def run_parts(
             return
         context = multiprocessing.get_context("spawn")
         pool = ProcessPoolExecutor(
-            min(jobs, len(missing)), context, initializer=setup, initargs=tuple(setup_args)
+            min(jobs, len(missing)), context, initializer=_quietly, initargs=(setup, *setup_args)
         )
         try:
             futures = {pool.submit(function, item): name for name, item in missing.items()}
             for future in as_completed(futures):
                 parts.write(futures[future], future.result())
                 tell(finished := finished + 1)
+        except BrokenProcessPool as error:
+            raise AcerankError(
+                "a process ended before its part was done (out of memory?); finished parts are kept: run "
+                "again, with --jobs 1 to see why"
+            ) from error
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _quietly(setup: Callable[..., None], *args: Any) -> None:  # noqa: ANN401
+    """Set a process up; Ctrl-C is for the first process, which then ends this one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    setup(*args)
 
 
 @contextmanager
@@ -159,27 +179,25 @@ def progress(title: str, total: int) -> Iterator[Tell]:
 
 
 class _Lines:
-    """A line to stderr at every twentieth of a job."""
+    """A line to stderr at the beginning, at every twentieth of a job, and every few minutes."""
 
     def __init__(self, title: str, total: int) -> None:
         self.title, self.total = title, total
-        self.first = 0.0, 0
+        self.first = 0.0, 0  # when, and how much was done
+        self.shown = 0.0, -1
         self.calls = 0
-        self.shown = -1
 
     def __call__(self, done: int, word: str = "") -> None:
-        now = time.monotonic()
+        now, share = time.monotonic(), done * 20 // max(1, self.total)
         self.calls += 1
         if self.calls <= 2:  # until the first part is done processes start and read images
             self.first = now, done
-        if self.calls == 1:
-            self.shown = done * 20 // max(1, self.total)
+        if self.calls > 1 and share == self.shown[1] and now - self.shown[0] < QUIET:
             return
+        self.shown = now, share
         start, before = self.first
-        if done * 20 // self.total > self.shown:
-            self.shown = done * 20 // self.total
-            left = (now - start) / max(1, done - before) * (self.total - done)
-            sys.stderr.write(
-                f"{self.title}: {done} of {self.total}, {word and word + ', '}{left:.0f} s left\n"
-            )
-            sys.stderr.flush()
+        left = (
+            f", {(now - start) / (done - before) * (self.total - done):.0f} s left" if done > before else ""
+        )
+        sys.stderr.write(f"{self.title}: {done} of {self.total}{word and ', ' + word}{left}\n")
+        sys.stderr.flush()

@@ -47,5 +47,5 @@ def _image(encoded: bytes, what: str) -> Any:  # noqa: ANN401  # a class of Pill
     try:
         with Image.open(io.BytesIO(encoded)) as opened:
             return opened.convert("RGB")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise TableError(f"{what} is not a whole image: {error}") from error

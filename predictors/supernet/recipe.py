@@ -46,8 +46,13 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Refuse values that train nothing."""
-        if self.epochs < 1 or self.batch < 1:
-            raise InputError(f"epochs and batch must be at least 1, not {self.epochs} and {self.batch}")
+        if self.epochs < 1 or self.batch < 2:
+            raise InputError(f"epochs must be at least 1 and batch 2, not {self.epochs} and {self.batch}")
+        for name in ("lr", "momentum", "weight_decay", "crop", "smoothing", "clip"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise InputError(f"{name} must be a number of at least 0, not {getattr(self, name)}")
+        if self.momentum >= 1 or self.smoothing >= 1 or self.crop > 1:
+            raise InputError("momentum and smoothing must be below 1, crop at most 1")
         if not 0 <= self.warmup < 1:
             raise InputError(f"warmup is a share of the steps in [0, 1), not {self.warmup}")
 

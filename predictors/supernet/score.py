@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from data import spaces
 from data.errors import InputError
 from data.names import check_name
 from data.table import Column, Table
-from predictors.supernet.alone import build
+from predictors.supernet.alone import build, check_fits
 from predictors.supernet.counts import ImageShape
 from predictors.supernet.evaluate import judge, recalibrate
 from predictors.supernet.families import network_class
@@ -67,7 +67,10 @@ class ScoreJob:
 
     def identity(self) -> dict[str, Any]:
         """Return everything that a score depends on, as JSON values."""
-        return {"job": "score", **asdict(self), "supernet": self.supernet.hash if self.supernet else None}
+        own = {"supernet": self.supernet.hash if self.supernet else None}
+        if not self.proxies:  # then nothing random is left
+            own |= {"seed": None, "proxy_batch": None}
+        return {"job": "score", **asdict(self), **own}
 
 
 def score_job(
@@ -95,7 +98,7 @@ def score_job(
         InputError: There is nothing to compute.
         UnknownNameError: An unknown proxy.
     """
-    names = tuple(PROXIES) if list(proxies) == ["all"] else tuple(proxies)
+    names = tuple(PROXIES) if "all" in proxies else tuple(proxies)
     for name in names:
         check_name("proxy", name, PROXIES)
     if supernet is None and not names:
@@ -119,14 +122,22 @@ def run(job: ScoreJob, codes: np.ndarray, folder: Path, *, jobs: int, prefix: st
     """
     space = spaces.get(job.space)
     texts = space.format(codes)
-    parts = Parts(folder, {**job.identity(), "hash": load(job.images).content_hash})
+    images = load(job.images)
+    kind = network_class(job.space)
+    check_fits(kind, space, job.settings, images, kind.plans(space.graphs(codes[:1]))[0])
+    most = len(images.train)
+    job = replace(job, recalibrate=min(job.recalibrate, most), proxy_batch=min(job.proxy_batch, most))
+    if job.supernet is not None:
+        load_network(job.supernet, images)
+    parts = Parts(folder, {**job.identity(), "hash": images.content_hash})
     first, which = _computed(job, codes)
     chunks = [first[start : start + CHUNK] for start in range(0, len(first), CHUNK)]
     items = {_part_name([texts[row] for row in chunk]): codes[chunk].tolist() for chunk in chunks}
     run_parts(_part, items, parts, setup=_setup, setup_args=(job,), jobs=jobs, title="scoring")
     records = [parts.read(name) for name in items]
     found = {column: np.concatenate([record[column] for record in records])[which] for column in records[0]}
-    counts = network_class(job.space).counts(space, job.settings, space.graphs(codes), _shape(job))
+    shape = ImageShape(images.channels, images.train.x.shape[-1], images.classes)
+    counts = kind.counts(space, job.settings, space.graphs(codes), shape)
     return _table(job, texts, found, {"flops": counts.flops, "params": counts.params}, prefix)
 
 
@@ -152,11 +163,6 @@ def _computed(job: ScoreJob, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 def _part_name(texts: Sequence[str]) -> str:
     """Return the name of the part that scores these architectures."""
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
-
-
-def _shape(job: ScoreJob) -> ImageShape:
-    images = load(job.images)
-    return ImageShape(images.channels, images.train.x.shape[-1], images.classes)
 
 
 _worker: tuple[ScoreJob, Images, Network | None] | None = None

@@ -44,25 +44,33 @@ def run_training(
     """
     torch.set_num_threads(threads)
     device = parallel.start(device)
-    images = load(job.images).to(device)
-    steps = job.recipe.epochs * job.recipe.steps_per_epoch(len(images.train))
+    well = False
     try:
-        with _shown(steps) as show, _scalars(folder, tensorboard) as write:
+        images = load(job.images).to(device)
+        steps = job.recipe.epochs * job.recipe.steps_per_epoch(len(images.train))
+        with _shown(steps) as show, _scalars(folder, tensorboard) as write, _told_to_stop() as told:
 
             def report(step: int, steps: int, scalars: Mapping[str, float]) -> None:
+                if not math.isfinite(scalars["loss"]):
+                    raise AcerankError(f"the loss of step {step} is {scalars['loss']}: take a smaller --lr")
                 show(step, scalars)
                 write(step, scalars)
 
-            with _told_to_stop() as told:
-                path = train(
-                    job, images, folder, minutes=minutes, compiled=compiled, report=report,
-                    stop=lambda step: parallel.any_of(bool(told)),
-                )  # fmt: skip
-            if told:
-                raise KeyboardInterrupt
-            return path
+            path = train(
+                job,
+                images,
+                folder,
+                minutes=minutes,
+                compiled=compiled,
+                report=report,
+                stop=lambda step: parallel.any_of(bool(told)),
+            )
+        if not path.is_file() and told:
+            raise KeyboardInterrupt
+        well = True
+        return path
     finally:
-        parallel.finish()
+        parallel.finish(well=well)
 
 
 @contextmanager
@@ -116,8 +124,6 @@ def _shown(steps: int) -> Iterator[Callable[[int, Mapping[str, float]], None]]:
         mean = Running()
 
         def show(step: int, scalars: Mapping[str, float]) -> None:
-            if not math.isfinite(scalars["loss"]):
-                raise AcerankError(f"the loss of step {step} is {scalars['loss']}: take a smaller --lr")
             tell(step, f"loss {mean.of(scalars['loss']):.3f}")
 
         yield show

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import pickle
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -16,7 +19,7 @@ from data import spaces
 from data.errors import InputError
 from data.files import atomic_path
 from predictors.supernet import parallel
-from predictors.supernet.alone import build
+from predictors.supernet.alone import build, check_fits
 from predictors.supernet.counts import ImageShape
 from predictors.supernet.evaluate import autocast
 from predictors.supernet.families import network_class
@@ -26,6 +29,12 @@ from predictors.supernet.parts import SETTINGS, check_settings
 from predictors.supernet.recipe import augment, set_lr, side_by_side
 from predictors.supernet.sampling import SAMPLINGS
 from predictors.supernet.weights import save_supernet
+
+# What reading a file of tensors that is none, or another one's, may end in.
+BROKEN = (
+    *(RuntimeError, KeyError, ValueError, TypeError, IndexError, AttributeError, EOFError),
+    pickle.UnpicklingError,
+)
 
 
 class Trainer:
@@ -39,6 +48,8 @@ class Trainer:
         self.job, self.images = job, images
         self.space = spaces.get(job.space)
         self.kind = network_class(job.space)
+        (plan,) = self.kind.plans(self.space.graphs(self.space.sample(1, np.random.default_rng(job.seed))))
+        check_fits(self.kind, self.space, job.settings, images, plan)
         self.network = build(self.kind, self.space, job.settings, images, [job.seed])
         self.optimiser = job.recipe.optimiser(self.network.parameters(), shared=True)
         self.per_epoch = job.recipe.steps_per_epoch(len(images.train))
@@ -95,8 +106,11 @@ class Trainer:
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
         }
+        # By way of memory: then a full disk is an error of the file, not one of torch's own.
+        content = io.BytesIO()
+        torch.save(state, content)
         with atomic_path(path) as part:
-            torch.save(state, part)
+            part.write_bytes(content.getbuffer())
 
     def load(self, path: Path) -> None:
         """Take the state that `save` wrote.
@@ -109,8 +123,8 @@ class Trainer:
             self.network.load_state_dict(state["network"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.done = int(state["step"])
-        except (RuntimeError, KeyError, ValueError, EOFError, OSError) as error:
-            first = str(error).splitlines()[0]
+        except (*BROKEN, OSError) as error:
+            first = (str(error) or type(error).__name__).splitlines()[0]
             raise InputError(f"{path} is not a whole checkpoint of this job ({first}); delete it") from error
 
 
@@ -138,11 +152,13 @@ def train(
     Raises:
         InputError: The folder holds a training with other settings, or a broken checkpoint.
     """
-    check_settings(folder / SETTINGS, {"job": "train", **job.as_json(), "hash": images.content_hash})
+    own = {"job": "train", **job.as_json(), "hash": images.content_hash, "processes": parallel.world()}
+    check_settings(folder / SETTINGS, own)
     trainer = Trainer(job, images)
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.is_file():
         trainer.load(checkpoint)
+    parallel.check_step(trainer.done)
     if compiled:
         compile_operations(trainer)
     last = time.monotonic()
@@ -162,7 +178,13 @@ def train(
 
 
 def compile_operations(trainer: Trainer) -> None:
-    """Compile each operation of a supernet; a whole path would be compiled anew for every architecture."""
+    """Compile each operation of a supernet; a whole path would be compiled anew for every architecture.
+
+    Raises:
+        InputError: The family has no operation of a fixed shape.
+    """
+    if not trainer.kind.operations:
+        raise InputError(f"--compile: operations of space '{trainer.space.name}' have no fixed shape")
     for module in trainer.network.modules():
         if type(module) in trainer.kind.operations:
             module.compile()

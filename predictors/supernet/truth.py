@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ import pyarrow as pa
 import torch
 
 from data import spaces
+from data.errors import AcerankError
 from data.table import Column, Table
-from predictors.supernet.alone import build, train
+from predictors.supernet.alone import build, check_fits, train
 from predictors.supernet.counts import ImageShape
 from predictors.supernet.families import network_class
 from predictors.supernet.images import Images, ImageSettings, load
@@ -65,13 +66,18 @@ def run(job: TruthJob, codes: np.ndarray, seeds: int, folder: Path, *, jobs: int
         jobs: Processes.
     """
     space = spaces.get(job.space)
-    parts = Parts(folder, {"job": "truth", **asdict(job), "hash": load(job.images).content_hash})
+    images = load(job.images)
+    kind = network_class(job.space)
+    check_fits(kind, space, job.settings, images, kind.plans(space.graphs(codes[:1]))[0])
+    parts = Parts(folder, {"job": "truth", **asdict(job), "hash": images.content_hash})
     texts = space.format(codes)
     items = {
         part_name(code, block): (code.tolist(), list(block)) for block in job.blocks(seeds) for code in codes
     }
     run_parts(_part, items, parts, setup=_setup, setup_args=(job,), jobs=jobs, title="training")
-    return _table(job, codes, texts, seeds, parts)
+    shape = ImageShape(images.channels, images.train.x.shape[-1], images.classes)
+    counts = kind.counts(space, job.settings, space.graphs(codes), shape)
+    return _table(job, codes, texts, seeds, parts, {"flops": counts.flops, "params": counts.params})
 
 
 def part_name(code: np.ndarray, block: range) -> str:
@@ -100,13 +106,23 @@ def _part(item: tuple[list[int], list[int]]) -> Record:
     (plan,) = kind.plans(space.graphs(np.array([code])))
     network = build(kind, space, job.settings, images, seeds, [plan])
     result = train(network, plan, images, job.recipe, seeds)
+    if not torch.isfinite(result.test.loss).all():
+        (text,) = space.format(np.array([code]))
+        raise AcerankError(f"{text}: the loss of seeds {seeds} is no number: take a smaller --lr")
     record = {"test_acc": result.test.accuracy, "test_loss": result.test.loss}
     if len(images.valid):
         record |= {"valid_acc": result.valid.accuracy}
     return {name: [round(float(v), 5) for v in values] for name, values in record.items()}
 
 
-def _table(job: TruthJob, codes: np.ndarray, texts: Sequence[str], seeds: int, parts: Parts) -> Table:
+def _table(
+    job: TruthJob,
+    codes: np.ndarray,
+    texts: Sequence[str],
+    seeds: int,
+    parts: Parts,
+    costs: Mapping[str, np.ndarray],
+) -> Table:
     """Return the benchmark table of finished parts."""
     records = [[parts.read(part_name(code, block)) for block in job.blocks(seeds)] for code in codes]
     dataset = Path(job.images.name).name
@@ -126,11 +142,7 @@ def _table(job: TruthJob, codes: np.ndarray, texts: Sequence[str], seeds: int, p
                 single = f"{name}_{seed}"
                 values[single] = found[:, seed]
                 columns[single] = Column(single, dataset, f"{target}_{seed}", note=f"seed {seed}")
-    space = spaces.get(job.space)
-    image = load(job.images)
-    shape = ImageShape(image.channels, image.train.x.shape[-1], image.classes)
-    counts = network_class(job.space).counts(space, job.settings, space.graphs(codes), shape)
-    for name, numbers in (("flops", counts.flops), ("params", counts.params)):
+    for name, numbers in costs.items():
         values[name] = numbers
         columns[name] = Column(name, dataset, name, "M", kind="weak", note="of the network that was trained")
     return Table(pa.table({"space": [job.space] * len(texts), "arch": list(texts), **values}), columns)

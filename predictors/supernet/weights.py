@@ -8,11 +8,11 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save
 
 from data import spaces
 from data.download import checksum
-from data.errors import InputError, MissingTableError
+from data.errors import AcerankError, InputError, MissingTableError
 from data.files import atomic_path
 from predictors.supernet.alone import build
 from predictors.supernet.families import network_class
@@ -42,7 +42,7 @@ def save_supernet(path: Path, network: Network, job: TrainJob) -> None:
     """Write a supernet's weights and the job that they came from."""
     state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
     with atomic_path(path) as part:
-        save_file(state, part, metadata={KEY: json.dumps(job.as_json())})
+        part.write_bytes(save(state, metadata={KEY: json.dumps(job.as_json())}))
 
 
 def read_supernet(path: Path) -> Supernet:
@@ -59,18 +59,23 @@ def read_supernet(path: Path) -> Supernet:
         )
     try:
         with safe_open(path, "pt") as file:
-            stored = (file.metadata() or {})[KEY]
-    except (SafetensorError, KeyError) as error:
+            job = TrainJob.of_json(json.loads((file.metadata() or {})[KEY]))
+    except (SafetensorError, KeyError, TypeError, ValueError, AttributeError, AcerankError) as error:
         raise InputError(f"{path} is not a supernet that this project trained") from error
-    return Supernet(path, TrainJob.of_json(json.loads(stored)), checksum(path)[:12])
+    return Supernet(path, job, checksum(path)[:12])
 
 
 def load_network(supernet: Supernet, images: Images) -> Network:
-    """Return the network with its trained weights, on the images' device."""
+    """Return the network with its trained weights, on the images' device.
+
+    Raises:
+        InputError: The weights are not those of the network, or the images have other classes by now.
+    """
     job = supernet.job
     network = build(network_class(job.space), spaces.get(job.space), job.settings, images, [job.seed])
-    with safe_open(supernet.path, "pt") as file:
-        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
-    with torch.no_grad():
-        network.load_state_dict(state)
+    try:
+        with torch.no_grad():
+            network.load_state_dict(load_file(supernet.path))
+    except (SafetensorError, RuntimeError) as error:
+        raise InputError(f"{supernet.path}: its weights do not fit its network and these images") from error
     return network
