@@ -136,6 +136,13 @@ def score(
         bool, typer.Option("--test", help="Judge on the test images, not on the held-out ones.")
     ] = False,
     proxy_batch: Annotated[int, typer.Option(min=2, help="Images that a proxy sees.")] = 64,
+    average_twins: Annotated[
+        bool,
+        typer.Option(
+            "--average-twins",
+            help="Give isomorphic networks, which have other weights in the supernet, their mean.",
+        ),
+    ] = False,
     prefix: Annotated[str, typer.Option(help="Columns are PREFIX_acc, _loss, _flops, _params.")] = "supernet",
     amp: opt.Amp = False,
     device: opt.Device = "auto",
@@ -173,7 +180,7 @@ def score(
         device=opt.device_named(device),
     )
     codes = architectures(job.space, archs, n, seed)
-    table = run_score(job, codes, out, jobs=opt.processes(jobs), prefix=prefix)
+    table = run_score(job, codes, out, jobs=opt.processes(jobs), prefix=prefix, average_twins=average_twins)
     sys.stdout.write(f"{table.write(out / 'weak.parquet')}\n")
 
 

@@ -32,9 +32,7 @@ FAMILIES: Mapping[str, str] = {
 
 def network_class(space: str) -> type[Network]:
     """Return the network of a search space; UnknownNameError with the closest names if there is none."""
-    if space in SPACES and space not in FAMILIES:
-        raise InputError(f"space '{space}' has no supernet here; those that have: {', '.join(FAMILIES)}")
-    module, name = FAMILIES[check_name("space with a supernet", space, FAMILIES)].split(":")
+    module, name = FAMILIES[_known(space)].split(":")
     return getattr(import_module(module), name)
 
 
@@ -49,7 +47,13 @@ def default_recipe(space: str) -> dict[str, Any]:
     These are the settings of AceNAS (Zhang et al., 2021): SGD and a cosine, 600 epochs for cells, 360 for
     chains of mobile blocks.
     """
-    check_name("space with a supernet", space, FAMILIES)
-    if space in ("nb101", "nb201", "transnas_micro"):
+    if _known(space) in ("nb101", "nb201", "transnas_micro"):
         return dict(_CELLS)
     return dict(_TWO_CELLS if space == "darts" or space.startswith("nds_") else _CHAINS)
+
+
+def _known(space: str) -> str:
+    """Return the name of a space that has a supernet."""
+    if space in SPACES and space not in FAMILIES:
+        raise InputError(f"space '{space}' has no supernet here; those that have: {', '.join(FAMILIES)}")
+    return check_name("space with a supernet", space, FAMILIES)

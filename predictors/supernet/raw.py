@@ -41,11 +41,12 @@ def decode_square(encoded: bytes, what: str, size: int) -> np.ndarray:
 
 def _image(encoded: bytes, what: str) -> Any:  # noqa: ANN401  # a class of Pillow, which may be missing
     try:
-        from PIL import Image
+        from PIL import Image, UnidentifiedImageError
     except ImportError as error:
         raise AcerankError("reading image files needs Pillow: pip install 'acerank[supernet]'") from error
     try:
         with Image.open(io.BytesIO(encoded)) as opened:
             return opened.convert("RGB")
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise TableError(f"{what} is not a whole image: {error}") from error
+    except (OSError, ValueError, TypeError, Image.DecompressionBombError) as error:
+        why = "of no known format" if isinstance(error, UnidentifiedImageError) else error
+        raise TableError(f"{what} is not a whole image: {why}") from error

@@ -110,7 +110,15 @@ def score_job(
     return ScoreJob(space, settings, images, weights, proxies=names, test=test, **other)
 
 
-def run(job: ScoreJob, codes: np.ndarray, folder: Path, *, jobs: int, prefix: str = "supernet") -> Table:
+def run(
+    job: ScoreJob,
+    codes: np.ndarray,
+    folder: Path,
+    *,
+    jobs: int,
+    prefix: str = "supernet",
+    average_twins: bool = False,
+) -> Table:
     """Score architectures, or those that are missing, and return the table of weak labels.
 
     Args:
@@ -119,6 +127,8 @@ def run(job: ScoreJob, codes: np.ndarray, folder: Path, *, jobs: int, prefix: st
         folder: Where finished parts are kept.
         jobs: Processes.
         prefix: What the columns of the supernet are called: PREFIX_acc and so on.
+        average_twins: Whether each gets the mean over those of `codes` that are the same network. They stand
+            at other places of the supernet, with other weights: so many judgements of one network.
     """
     space = spaces.get(job.space)
     texts = space.format(codes)
@@ -136,6 +146,10 @@ def run(job: ScoreJob, codes: np.ndarray, folder: Path, *, jobs: int, prefix: st
     run_parts(_part, items, parts, setup=_setup, setup_args=(job,), jobs=jobs, title="scoring")
     records = [parts.read(name) for name in items]
     found = {column: np.concatenate([record[column] for record in records])[which] for column in records[0]}
+    if average_twins:
+        _, twins = space.graphs(codes).unique()
+        for name in {"acc", "loss"} & set(found):
+            found[name] = (np.bincount(twins, found[name]) / np.bincount(twins))[twins]
     shape = ImageShape(images.channels, images.train.x.shape[-1], images.classes)
     counts = kind.counts(space, job.settings, space.graphs(codes), shape)
     return _table(job, texts, found, {"flops": counts.flops, "params": counts.params}, prefix)
