@@ -207,14 +207,16 @@ class Benchmark:
         by the network. Weak labels of the same name are replaced.
 
         Raises:
-            TableError: The table names no architecture of this benchmark, or a column is a label's.
+            TableError: The table names no architecture of this benchmark, or a column is called as one of it
+                that is no weak label.
             InputError: A column is a true label by its values.
         """
         added = numeric_columns(table, "weak")
-        labels = [c.name for c in self._columns.values() if c.kind == "label"]
-        clash = [c.name for c in added if c.name in labels]
+        clash = [c.name for c in added if c.name in self.table.names and c.name not in self.weak_names]
         if clash:
-            raise TableError(f"{', '.join(clash)} are labels of {self.info.key}: no weak labels; rename them")
+            raise TableError(
+                f"{', '.join(clash)}: columns of {self.info.key} that are no weak labels; rename yours"
+            )
         place = self._places(table)
         aligned = table.arrow.select([c.name for c in added]).take(pa.array(place, mask=place < 0))
         for column in added:

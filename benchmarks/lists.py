@@ -91,7 +91,11 @@ def graphs_of_texts(table: Table) -> Graphs:
     if len(names) != 1 or not isinstance(names[0], str):
         raise TableError(f"column 'space' names {len(names)} spaces; a table is of one: {names[:5]}")
     space = get(names[0])
-    return space.graphs(parsed(table, "arch", space))
+    codes = parsed(table, "arch", space)
+    if not (valid := space.valid(codes)).all():
+        row = int(np.flatnonzero(~valid)[0])
+        raise TableError(f"row {row}: no architecture of space '{space.name}' ({(~valid).sum()} such rows)")
+    return space.graphs(codes)
 
 
 def cells(table: Table, space: CellsSpace) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:

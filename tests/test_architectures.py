@@ -76,6 +76,11 @@ def test_a_table_names_its_space(name: str, tmp_path: Path) -> None:
         ({"space": ["dorts"] * 2, "arch": ["0", "1"]}, UnknownNameError, "did you mean darts"),
         ({"space": ["darts"] * 2, "arch": ["0", "1"]}, TableError, "column 'arch': space 'darts'"),
         (
+            {"space": ["nb101"] * 2, "arch": [f"{'0' * 21}/00000"] * 2},
+            TableError,
+            "row 0: no architecture of",
+        ),
+        (
             {"space": ["macro"] * 2, "arch": ["00000000"] * 2},
             TableError,
             "of space 'macro', nb101 of 'nb101'",

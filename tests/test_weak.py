@@ -203,7 +203,7 @@ def test_a_table_of_ones_own_weak_labels(nb201, tmp_path, capsys):
     assert bench.weak("flops")[:100].tolist() == list(range(100))
     assert "replaces flops of nb201" in capsys.readouterr().err
     Table(pa.table({"arch": arch, "cifar10_test_acc": np.arange(100.0)})).write(mine)
-    with pytest.raises(TableError, match="cifar10_test_acc are labels of nb201"):
+    with pytest.raises(TableError, match="cifar10_test_acc: columns of nb201 that are no weak labels"):
         weak_option([str(mine)], load("nb201", offline=True))
     truth = nb201.target("cifar100", "test_acc")[:100]
     Table(pa.table({"arch": arch, "cheat": truth})).write(mine)
