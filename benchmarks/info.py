@@ -45,8 +45,8 @@ def main(
 ) -> None:
     """Show a benchmark: its space, its table, how accuracies are spread, how noisy they are.
 
-    The noise ceiling is Kendall's tau of the trainings of one network with each other: no predictor can be
-    judged beyond it. Weak labels are listed with their tau with the target.
+    The noise ceiling is the Kendall tau that training noise leaves to a perfect predictor, estimated from the
+    trainings of one network. Weak labels are listed with their tau with the target.
 
     Examples:
         python -m benchmarks.info nb101
@@ -116,13 +116,13 @@ def _describe_dataset(bench: Benchmark, dataset: str) -> dict[str, Any]:
 
 
 def _noise(bench: Benchmark, dataset: str, target: str) -> dict[str, Any] | None:
-    """Return Kendall's tau of trainings with the others of their network; None if none is trained twice."""
-    from benchmarks.noise import other_seeds, twin_scores
+    """Return the noise ceiling of Kendall's tau; None if no network is trained twice."""
+    from benchmarks.noise import redrawn_labels, twin_scores
 
     seeds = bench.seeds(dataset, target)
     if seeds is not None:
-        whole = seeds[np.isfinite(seeds).all(1)]
-        pairs, source = list(zip(whole.T, other_seeds(whole).T, strict=True)), f"{seeds.shape[1]} seeds"
+        average, redrawn = redrawn_labels(seeds[np.isfinite(seeds).all(1)])
+        pairs, source = [(label, average) for label in redrawn], f"{seeds.shape[1]} seeds"
     else:
         y = bench.target(dataset, target)
         scores = twin_scores(y, bench.repeated)

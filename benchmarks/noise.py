@@ -1,10 +1,12 @@
 """What training noise leaves: twins, or the seeds of one network, predict each other.
 
-Where each label is a mean of several trainings, each training is predicted by the mean of the others. Else
-twins are compared, which are architectures that are the same effective network, trained more than once. Their
-labels differ by the noise of training alone. The mean of a few still carries noise of its own, and a single
-training more than a mean, so a ceiling made of these estimates the true one from below, most of all for
-metrics that look at the top alone.
+Where each label is a mean of several trainings, their spread says how far such a mean is from what a network
+reaches on average, and labels are drawn anew around that: what would somebody score who knew all averages?
+Where averages lie close together, as at the top, this estimates the ceiling from above.
+
+Else twins are compared, which are architectures that are the same effective network, trained more than once.
+Their labels differ by the noise of training alone. The mean of a few still carries noise of its own, so a
+ceiling made of these estimates the true one from below, most of all for metrics that look at the top alone.
 """
 
 from __future__ import annotations
@@ -50,6 +52,24 @@ def twin_scores(y: ArrayLike, classes: ArrayLike) -> Floats:
     return scores
 
 
-def other_seeds(seeds: Floats) -> Floats:
-    """Return for each training (n, s) the mean of the other trainings of its architecture (n, s)."""
-    return (seeds.sum(1, keepdims=True) - seeds) / (seeds.shape[1] - 1)
+def redrawn_labels(seeds: Floats, draws: int = 5) -> tuple[Floats, Floats]:
+    """Draw labels that other trainings might have given, around estimates of what networks reach on average.
+
+    Means of a few trainings are spread wider than averages are; the estimates are drawn together by as much.
+    A network's noise is drawn from the deviations of its own trainings.
+
+    Args:
+        seeds: (n, s) trainings of each architecture, finite, at least two.
+        draws: Draws.
+
+    Returns:
+        (n,) averages; (draws, n) labels, each a mean of s trainings.
+    """
+    n, s = seeds.shape
+    label = seeds.mean(1)
+    deviations = (seeds - label[:, None]) * np.sqrt(s / (s - 1))
+    noise, spread = deviations.var(1).mean() / s if n else 0.0, label.var() if n else 0.0
+    kept = np.sqrt(max(0.0, 1 - noise / spread)) if spread else 1.0
+    average = label.mean() + kept * (label - label.mean()) if n else label
+    picked = np.random.default_rng(0).integers(s, size=(draws, n, s))
+    return average, average + np.take_along_axis(deviations[None], picked, 2).mean(2)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from benchmarks.noise import other_seeds, twin_scores
+from benchmarks.noise import redrawn_labels, twin_scores
 from eval.metrics import METRICS, evaluate
 from eval.ranking import Floats
 
@@ -40,18 +40,19 @@ def noise_ceiling(
 
 
 def seed_ceiling(metric_names: Iterable[str], seeds: Floats) -> dict[str, float]:
-    """Evaluate the mean of the other trainings as the score of each training; the mean over the trainings.
+    """Evaluate what networks reach on average as scores of labels that are means over trainings.
 
     Args:
         metric_names: Names as in eval.metrics.
-        seeds: (n, s) labels of s trainings of each of n architectures; those with a NaN are left out.
+        seeds: (n, s) trainings of each of n architectures; those with a NaN are left out.
 
     Returns:
-        The value of each metric by its name; NaN where fewer than max(2, k) architectures are complete.
+        The value of each metric by its name, a mean over draws of the noise (see `redrawn_labels`); NaN where
+        fewer than max(2, k) architectures are complete.
     """
     names = list(metric_names)
-    whole = seeds[np.isfinite(seeds).all(1)]
-    found = [_values(names, *pair) for pair in zip(whole.T, other_seeds(whole).T, strict=True)]
+    average, labels = redrawn_labels(seeds[np.isfinite(seeds).all(1)])
+    found = [_values(names, label, average) for label in labels]
     return {name: float(np.mean([values[name] for values in found])) for name in names}
 
 

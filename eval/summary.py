@@ -27,7 +27,7 @@ class Summary:
         repeats: Number of repeats.
         mean_no_twins: The mean over test networks that were not trained on; None where too few are left.
         chance: Expected value of a random order.
-        ceiling: What twins reach by predicting each other; None where the table has too few of them.
+        ceiling: What training noise leaves (see eval.ceiling); None where too few networks are trained twice.
         best: Whether this is the best mean of its task and metric.
         tied: Whether it is not significantly worse than the best (paired sign-flip test, Holm, 5 %).
         n_test, n_twins: Test rows, and how many of them are networks that were trained on; means.

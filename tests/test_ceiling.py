@@ -62,14 +62,21 @@ def test_bad_input_is_refused():
         twin_scores([1, np.inf], [1, 1])
 
 
-def test_seed_ceiling_by_hand():
-    # Each training against the mean of the two others: orders agree but for the last training's.
-    seeds = np.array([[1.0, 1.0, 2.0], [2.0, 2.0, 1.0], [3.0, 3.0, 3.0], [np.nan, 9.0, 9.0]])
-    # Scores of the first two: (1.5, 1.5, 3), of the last one: (1, 2, 3).
-    first = METRICS["kendall_tau"]([1.0, 2.0, 3.0], [1.5, 1.5, 3.0])
-    last = METRICS["kendall_tau"]([2.0, 1.0, 3.0], [1.0, 2.0, 3.0])
-    assert seed_ceiling(["kendall_tau"], seeds)["kendall_tau"] == pytest.approx((2 * first + last) / 3)
+@pytest.mark.parametrize("s", [3, 8])
+def test_the_seed_ceiling_is_what_who_knows_the_averages_scores(s: int) -> None:
+    rng = np.random.default_rng(s)
+    average = 95 - rng.gamma(2, size=4000)
+    seeds = average[:, None] + rng.normal(size=(4000, s)) * rng.uniform(0.2, 0.8, 4000)[:, None]
+    ceiling = seed_ceiling(["kendall_tau", "spearman"], seeds)
+    for name, value in ceiling.items():
+        assert value == pytest.approx(METRICS[name](seeds.mean(1), average), abs=0.02)
+
+
+def test_incomplete_seeds_are_left_out() -> None:
+    seeds = np.array([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0], [np.nan, 9.0]])
+    assert seed_ceiling(["kendall_tau"], seeds)["kendall_tau"] == 1
     assert np.isnan(seed_ceiling(["ndcg@10"], seeds)["ndcg@10"])
+    assert np.isnan(seed_ceiling(["kendall_tau"], seeds[3:])["kendall_tau"])
 
 
 def test_equal_seeds_reach_the_best_value():
