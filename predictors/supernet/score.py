@@ -146,13 +146,15 @@ def run(
     run_parts(_part, items, parts, setup=_setup, setup_args=(job,), jobs=jobs, title="scoring")
     records = [parts.read(name) for name in items]
     found = {column: np.concatenate([record[column] for record in records])[which] for column in records[0]}
+    note = _images_note(job)
     if average_twins:
+        note += ", mean over the codes of a network"
         _, twins = space.graphs(codes).unique()
         for name in {"acc", "loss"} & set(found):
             found[name] = (np.bincount(twins, found[name]) / np.bincount(twins))[twins]
     shape = ImageShape(images.channels, images.train.x.shape[-1], images.classes)
     counts = kind.counts(space, job.settings, space.graphs(codes), shape)
-    return _table(job, texts, found, {"flops": counts.flops, "params": counts.params}, prefix)
+    return _table(job, texts, found, {"flops": counts.flops, "params": counts.params}, prefix, note)
 
 
 def _computed(job: ScoreJob, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -219,13 +221,14 @@ def _table(
     found: Mapping[str, np.ndarray],
     costs: Mapping[str, np.ndarray],
     prefix: str,
+    judged: str,
 ) -> Table:
     """Return the table of weak labels: of the supernet, its networks' costs, and proxies."""
     data = Path(job.images.name).name
     own, described = {}, {}
     notes = {"flops": "of the network", "params": "of the network"}
     if job.supernet is not None:
-        what = f"supernet {job.supernet.hash} ({job.supernet.job.summary}), {_images_note(job)}"
+        what = f"supernet {job.supernet.hash} ({job.supernet.job.summary}), {judged}"
         notes |= {"acc": what, "loss": what}
     for name in ("acc", "loss", "flops", "params"):
         values = found.get(name, costs.get(name))

@@ -56,16 +56,14 @@ def run_training(
                 show(step, scalars)
                 write(step, scalars)
 
-            path = train(
-                job,
-                images,
-                folder,
-                minutes=minutes,
-                compiled=compiled,
-                report=report,
-                stop=lambda step: parallel.any_of(bool(told)),
-            )
-        if not path.is_file() and told:
+            broken_off: list[int] = []
+
+            def stop(step: int) -> bool:
+                broken_off.extend([step] if parallel.any_of(bool(told)) else [])
+                return bool(broken_off)
+
+            path = train(job, images, folder, minutes=minutes, compiled=compiled, report=report, stop=stop)
+        if broken_off:
             raise KeyboardInterrupt
         well = True
         return path
@@ -100,7 +98,7 @@ def _told_to_stop() -> Iterator[list[int]]:
         restore()
 
 
-class Running:
+class _RunningMean:
     """A mean in which older values weigh less and less: one architecture's loss says little."""
 
     def __init__(self) -> None:
@@ -121,7 +119,7 @@ def _shown(steps: int) -> Iterator[Callable[[int, Mapping[str, float]], None]]:
         yield lambda step, scalars: None
         return
     with progress("training", steps) as tell:
-        mean = Running()
+        mean = _RunningMean()
 
         def show(step: int, scalars: Mapping[str, float]) -> None:
             tell(step, f"loss {mean.of(scalars['loss']):.3f}")
