@@ -223,3 +223,12 @@ def test_the_weak_hash_is_in_the_rows(nb201):
     rows = rows_of(cell, run_cell(cell), ["kendall_tau"])
     assert all(len(row["weak_hash"]) == 12 for row in rows)
     json.dumps(rows)
+
+
+def test_a_floor_may_be_a_weak_label_of_ones_own(nb201):
+    (spec,) = parse("weak_label:column=mine")
+    assert resolve([spec], nb201, ["cifar10"], "flops") == [spec]
+    with pytest.raises(InputError, match="none of these does"):
+        resolve(parse("random_order"), nb201, ["cifar10"], "flops")
+    with pytest.raises(InputError, match="none of these does"):
+        resolve([spec], nb201, ["cifar10"], None, "encoder.safetensors")
