@@ -217,8 +217,7 @@ class Benchmark:
             raise TableError(
                 f"{', '.join(clash)}: columns of {self.info.key} that are no weak labels; rename yours"
             )
-        place = self._places(table)
-        aligned = table.arrow.select([c.name for c in added]).take(pa.array(place, mask=place < 0))
+        aligned = table.arrow.select([c.name for c in added]).take(self._places(table))
         for column in added:
             self._refuse_label(column.name, Table(aligned).values(column.name))
         arrow = self.table.arrow.drop_columns(
@@ -234,14 +233,10 @@ class Benchmark:
             raise TableError(f"the weak-label table has no value for any architecture here: {unknown}")
         return [c.name for c in added]
 
-    def _places(self, table: Table) -> np.ndarray:
-        """Return (n,) which row of another table each architecture is, -1 for none."""
+    def _places(self, table: Table) -> pa.Array:
+        """Return (n,) which row of another table each architecture is, null for none."""
         if self.join_on in table.names and self.join_on in self.table.names:
-            keys = table.column(self.join_on).combine_chunks()
-            if len(keys.unique()) != len(keys):
-                raise TableError(f"a row is named twice in column '{self.join_on}' of a table to be joined")
-            place = pc.index_in(self.table.column(self.join_on), keys)  # pyright: ignore[reportAttributeAccessIssue]
-            return pc.fill_null(place, -1).to_numpy()
+            return self.table.places(table, self.join_on)
         if not {"space", "arch"} <= set(table.names):
             raise TableError(
                 f"a weak-label table needs the column '{self.join_on}', or 'space' and 'arch' as "
@@ -254,7 +249,7 @@ class Benchmark:
                 f"'{self.graphs.space.name}'"
             )
         first = dict(zip(_cells(theirs)[::-1].tolist(), range(len(theirs))[::-1], strict=True))
-        return np.array([first.get(network, -1) for network in _cells(self.graphs).tolist()])
+        return pa.array([first.get(network) for network in _cells(self.graphs).tolist()], pa.int64())
 
     def architectures(self) -> Table:
         """Return a table of `space` and `arch`: the text of each different architecture, as rows have them.

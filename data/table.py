@@ -106,15 +106,23 @@ class Table:
         Raises:
             TableError: `side` names a row twice.
         """
-        keys = side.column(on).combine_chunks()
-        if len(keys.unique()) != len(keys):
-            raise TableError(f"a row is named twice in column '{on}' of a table to be joined")
-        place = pc.index_in(self.column(on), keys)  # pyright: ignore[reportAttributeAccessIssue]
+        place = self.places(side, on)
         arrow = self.arrow
         for name in side.names:
             if name not in self.names:
                 arrow = arrow.append_column(name, side.column(name).combine_chunks().take(place))
         return Table(arrow, {**side.columns, **self.columns})
+
+    def places(self, side: Table, on: str) -> pa.Array:
+        """Return which row of `side` each row is, matched by `on`; null for none.
+
+        Raises:
+            TableError: `side` names a row twice.
+        """
+        keys = side.column(on).combine_chunks()
+        if len(keys.unique()) != len(keys):
+            raise TableError(f"a row is named twice in column '{on}' of a table to be joined")
+        return pc.index_in(self.column(on).combine_chunks(), keys)  # pyright: ignore[reportAttributeAccessIssue]
 
     @staticmethod
     def read(path: Path, columns: Sequence[str] | None = None) -> Table:

@@ -44,12 +44,12 @@ def resolve(
         UnknownNameError: An unknown weak label.
         InputError: A true label where a weak one is asked for, or no predictor that could use them.
     """
-    from eval.evaluator import make
+    if (weak is not None or encoder) and not any(get(spec.name).pretrains for spec in specs):
+        from eval.evaluator import make
 
-    pretrains = any(get(spec.name).pretrains for spec in specs)
-    reads = any(make(spec).lacks(()) for spec in specs)  # as floors do: one weak label as it is
-    if (encoder and not pretrains) or (weak is not None and not (pretrains or reads)):
-        raise InputError("--weak and --encoder are for predictors that pretrain, and none of these does")
+        # A floor may be one weak label as it is.
+        if encoder or not any(make(spec).lacks(()) for spec in specs):
+            raise InputError("--weak and --encoder are for predictors that pretrain, and none of these does")
     if weak is not None and encoder:
         raise InputError("--encoder takes the place of --weak: give one of them")
     resolved = []

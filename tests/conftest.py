@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from benchmarks import load
 from benchmarks.base import Benchmark
+
+if TYPE_CHECKING:
+    from predictors.supernet.images import Images
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -43,3 +47,24 @@ def real_tables(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def nb201(real_tables: Path) -> Benchmark:
     """NAS-Bench-201, the whole table."""
     return load("nb201")
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """One thread: several only wait for each other at the sizes of tests."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def digits() -> Images:
+    """A few hundred of scikit-learn's digits."""
+    from small_supernet import DIGITS
+
+    from predictors.supernet.images import load
+
+    return load(DIGITS)

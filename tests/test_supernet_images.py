@@ -19,11 +19,6 @@ from predictors.supernet.images import Images, ImageSettings
 from predictors.supernet.raw import Raw
 
 
-@pytest.fixture(scope="module")
-def digits() -> Images:
-    return images.load(DIGITS)
-
-
 def test_digits_are_split_and_normalised(digits: Images) -> None:
     assert (len(digits.train), len(digits.valid), digits.channels, digits.classes) == (400, 200, 1, 10)
     assert digits.train.x.mean().abs() < 1e-5

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from benchmarks.base import Benchmark
 from data import spaces
 from data.errors import AcerankError, InputError, MissingTableError, UnknownNameError
 from data.space import NB201
+from data.spaces.nb101 import N_CELLS
 from data.table import Table
 from predictors.supernet import images, score, truth
 from predictors.supernet.__main__ import app
@@ -35,19 +35,7 @@ from predictors.supernet.parts import Parts, run_parts
 from predictors.supernet.train import train
 from predictors.supernet.weights import KEY, load_network, read_supernet
 
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Several threads only wait for each other at such small sizes."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def digits() -> Images:
-    return images.load(DIGITS)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
@@ -252,6 +240,7 @@ def test_architectures_of_a_table(tmp_path: Path) -> None:
             architectures("nb201", path, 0, 0)
     with pytest.raises(InputError, match="give --n or --archs"):
         architectures("darts", None, 0, 0)
+    assert len(architectures("nb101", None, 0, 0)) == N_CELLS
 
 
 def test_figures_by_hand() -> None:

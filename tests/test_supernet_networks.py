@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,20 +32,13 @@ from predictors.supernet.network import Network, Plan
 from predictors.supernet.proxies import PROXIES, Probe
 from predictors.supernet.recipe import Recipe
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SMALL: dict[type, Any] = {
     EdgeSettings: EdgeSettings((4, 8), depth=1),
     Nb101Settings: Nb101Settings(width=8, stacks=2, depth=1),
     CellsSettings: CellsSettings(width=4, depth=3),
 }
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Several threads only wait for each other at such small sizes."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def settings_of(space: str) -> Any:

@@ -6,19 +6,17 @@ import pickle
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from small_supernet import DIGITS, JOB, QUICK
+from small_supernet import JOB, QUICK
 
 from data import spaces
 from data.errors import InputError
 from data.space import NB201
-from predictors.supernet import images
 from predictors.supernet.edges import EdgeNetwork
 from predictors.supernet.evaluate import judge, recalibrate
 from predictors.supernet.images import Images
@@ -27,19 +25,7 @@ from predictors.supernet.sampling import SAMPLINGS
 from predictors.supernet.session import run_training
 from predictors.supernet.train import Trainer, train
 
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Several threads only wait for each other at such small sizes."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def digits() -> Images:
-    return images.load(DIGITS)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_the_trained_path_beats_an_untrained_one(digits: Images) -> None:

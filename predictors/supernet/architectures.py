@@ -8,7 +8,7 @@ import numpy as np
 
 from data import spaces
 from data.errors import InputError, MissingTableError
-from data.space import MOST_ENUMERATED, CodeSpace
+from data.space import CodeSpace
 from data.table import Table
 
 
@@ -29,9 +29,12 @@ def architectures(space: str, table: Path | None, n: int, seed: int) -> np.ndarr
     members = spaces.get(space)
     if table is not None:
         return _of_table(members, table, n)
-    if not n and members.size > MOST_ENUMERATED:
-        raise InputError(f"space '{space}' has {members.size:.3g} codes: give --n or --archs")
-    return sample_distinct(members, n, seed) if n else members.enumerate()
+    if n:
+        return sample_distinct(members, n, seed)
+    try:
+        return members.enumerate()
+    except InputError as error:
+        raise InputError(f"{error}: give --n or --archs") from error
 
 
 def _of_table(space: CodeSpace, path: Path, n: int) -> np.ndarray:

@@ -72,16 +72,21 @@ SampleSeed = Annotated[int, typer.Option(min=0, help="Seed of the sample, and of
 
 
 def network_settings(kind: type, given: Sequence[str] | None) -> Any:  # noqa: ANN401  # the class it was given
-    """Return the settings of a family, or a recipe, from "NAME=VALUE" each.
+    """Return the settings of a family from "NAME=VALUE" each.
 
     Args:
         kind: Their dataclass.
         given: What differs from the defaults.
 
     Raises:
-        UnknownNameError: There is no such setting.
+        UnknownNameError: The family has no such setting.
         InputError: A value is not of the setting's type.
     """
+    return kind(**_values(kind, given))
+
+
+def _values(kind: type, given: Sequence[str] | None) -> dict[str, Any]:
+    """Return the values of a dataclass's fields that "NAME=VALUE" give."""
     types = get_type_hints(kind)
     names = [f.name for f in fields(kind)]
     values: dict[str, Any] = {}
@@ -91,7 +96,7 @@ def network_settings(kind: type, given: Sequence[str] | None) -> Any:  # noqa: A
             raise InputError(f"{item}: write NAME=VALUE; names: {', '.join(names)}")
         check_name("setting", name, names)
         values[name] = _value(item, text, types[name])
-    return kind(**values)
+    return values
 
 
 def _value(item: str, text: str, kind: Any) -> Any:  # noqa: ANN401
@@ -153,11 +158,7 @@ def recipe_options(
         "weight_decay": weight_decay,
         "amp": amp or None,
     }
-    own = {item.partition("=")[0] for item in more or []}
-    chosen = vars(network_settings(Recipe, more))
-    return {name: value for name, value in given.items() if value is not None} | {
-        name: chosen[name] for name in own
-    }
+    return {name: value for name, value in given.items() if value is not None} | _values(Recipe, more)
 
 
 def train_job(
