@@ -16,7 +16,7 @@ from data.errors import InputError, MissingTableError, TableError
 from data.fetch import find, locate
 from data.graphs import Graphs
 from data.names import check_name
-from data.space import CodeSpace
+from data.spaces.codes import CodeSpace
 from data.table import Column, Table
 
 ZERO_COST = "zero-cost proxy on CIFAR-10, NAS-Bench-Suite-Zero"

@@ -13,9 +13,10 @@ from benchmarks.lists import graphs_of_texts
 from benchmarks.nb201 import parse_strings
 from data.errors import InputError, TableError
 from data.graphs import PAD, Graphs
-from data.space import INPUT, NB201, OUTPUT, SearchSpace
+from data.space import INPUT, OUTPUT, SearchSpace
 from data.spaces import get
 from data.spaces.cells import UNITS, CellsSpace
+from data.spaces.edges import NB201
 from data.table import Table
 
 IDENTITY = ("skip_connect", "identity", "skip")

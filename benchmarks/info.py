@@ -16,7 +16,7 @@ from benchmarks import load
 from data.cli import run_cli
 from data.errors import TableError
 from data.fetch import Format
-from data.space import CodeSpace
+from data.spaces.codes import CodeSpace
 
 if TYPE_CHECKING:
     from benchmarks.base import Benchmark

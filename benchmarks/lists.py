@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 from data.arrow import floats
 from data.errors import InputError, TableError
 from data.graphs import Graphs
-from data.space import CodeSpace
 from data.spaces import get
 from data.spaces.cells import CellsSpace
+from data.spaces.codes import CodeSpace
 from data.table import Table
 
 

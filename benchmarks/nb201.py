@@ -10,7 +10,7 @@ from benchmarks.base import PROXIES, SEEDS, ZERO_COST, Benchmark, Info
 from data.arrow import floats
 from data.errors import TableError
 from data.graphs import Graphs
-from data.space import NB201 as SPACE
+from data.spaces.edges import NB201 as SPACE
 from data.table import Column
 
 _COST = "of the CIFAR-10 network; larger ranks higher"

@@ -11,7 +11,7 @@ import data
 from benchmarks.base import PROXIES, ZERO_COST, Benchmark, Info
 from benchmarks.nb201 import parse_strings
 from data.graphs import Graphs
-from data.space import NB201 as SPACE
+from data.spaces.edges import NB201 as SPACE
 from data.table import Column, Table
 
 DATASET = "mini"

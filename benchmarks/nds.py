@@ -13,8 +13,8 @@ import numpy as np
 from benchmarks.base import Benchmark, Info, spread
 from benchmarks.lists import cells, padded
 from data.graphs import Graphs
-from data.space import CodeSpace
 from data.spaces.cells import NDS_AMOEBA, NDS_DARTS, NDS_ENAS, NDS_NASNET, NDS_PNAS, UNITS, CellsSpace
+from data.spaces.codes import CodeSpace
 from data.spaces.stages import NDS_RESNET, NDS_RESNEXT_A, NDS_RESNEXT_B, NDS_VANILLA, STAGES, StagesSpace
 from data.table import Column, Table
 

@@ -7,8 +7,8 @@ from typing import ClassVar
 from benchmarks.base import Benchmark, Info
 from benchmarks.lists import parsed
 from data.graphs import Graphs
-from data.space import CodeSpace
 from data.spaces.chains import TRANSNAS_MACRO
+from data.spaces.codes import CodeSpace
 from data.spaces.edges import TRANSNAS_MICRO
 from data.table import Column
 

@@ -21,8 +21,8 @@ from data.errors import InputError
 from data.graphs import Graphs
 from data.split import Pool, Split, get_protocol
 from data.table import Table
-from eval.cells import Cell, Spec, Task
-from eval.weak import prepare
+from eval.grid.weak import prepare
+from eval.task import Cell, Spec, Task
 from predictors import get
 from predictors.base import Predictor
 

@@ -21,11 +21,11 @@ import pyarrow.parquet as pq
 from data.errors import TableError
 from data.files import atomic_path
 from eval.ceiling import noise_ceiling, seed_ceiling
-from eval.cells import Cell, Task
 from eval.evaluator import Scored, bench_of, split_of
 from eval.metrics import METRICS, evaluate
 from eval.provenance import code_hash, device, versions
 from eval.ranking import Truth
+from eval.task import Cell, Task
 
 SCHEMA = 1
 MIN_TWINS = 100  # rows of a split that must have a twin before a noise ceiling is made of them

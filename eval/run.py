@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from eval import options as opt
-from eval.origin import start
+from eval.command import options as opt
+from eval.command.origin import start
 
 DEFAULT_PREDICTORS = (
     "acenas,gcn,mlp,lambdamart,random_forest,gaussian_process,weak_label,flops,params,random_order"
@@ -56,12 +56,12 @@ def run(
     stopped goes on where it was when it is started again.
     """
     if list_:
-        from eval.listing import print_list
+        from eval.command.listing import print_list
 
         print_list()
         return
     bench = opt.bench_named(bench)
-    from eval import leaderboard
+    from eval.command import leaderboard
 
     leaderboard.run(
         opt.Options(

@@ -14,7 +14,7 @@ from data.names import check_name
 if TYPE_CHECKING:
     from predictors.base import Predictor
 
-_NOT_PREDICTORS = {"__init__", "base", "losses"}
+_NOT_PREDICTORS = {"__init__", "base"}
 
 
 def names() -> list[str]:
@@ -30,7 +30,7 @@ def describe(name: str) -> str:
 
 def loss_names() -> list[tuple[str, str]]:
     """Return the name and the first docstring line of every loss, without importing torch."""
-    tree = ast.parse((Path(__file__).parent / "losses.py").read_text("utf-8"))
+    tree = ast.parse((Path(__file__).parent / "nn" / "losses.py").read_text("utf-8"))
     return [
         (node.name, (ast.get_docstring(node) or "").partition("\n")[0])
         for node in tree.body

@@ -58,8 +58,8 @@ class AcenasPaper(PaperRanker, PretrainedRanker):
     ) -> None:
         """Store the hyper-parameters; see PaperRanker and PretrainedRanker.
 
-        `rank_by` is "score" or "label", see predictors.losses.lambdarank; `width` is of a node, `head_width`
-        of the embedding and of the head's hidden layer; `dropout` is the head's.
+        `rank_by` is "score" or "label", see predictors.nn.losses.lambdarank; `width` is of a node,
+        `head_width` of the embedding and of the head's hidden layer; `dropout` is the head's.
         """
         self.loss = loss
         self.rank_by = rank_by

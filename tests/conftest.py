@@ -63,7 +63,7 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def digits() -> Images:
     """A few hundred of scikit-learn's digits."""
-    from small_supernet import DIGITS
+    from support.small_supernet import DIGITS
 
     from predictors.supernet.images import load
 

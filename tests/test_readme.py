@@ -15,8 +15,8 @@ import pytest
 from data.convert import FORMATS
 from data.sources import sources
 from data.split import PROTOCOLS
+from eval.command.specs import parse
 from eval.metrics import METRICS
-from eval.specs import parse
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")

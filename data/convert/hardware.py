@@ -20,7 +20,7 @@ from data.convert.jsonstream import said
 from data.convert.nb201 import HARDWARE, N_CELLS
 from data.convert.pickles import read_pickle
 from data.errors import InputError, TableError
-from data.space import NB201 as SPACE
+from data.spaces.edges import NB201 as SPACE
 from data.table import Table
 
 # Data set -> prefix of its columns; those of CIFAR-10 have none.

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from data.errors import TableError
-from data.space import NB201 as SPACE
+from data.spaces.edges import NB201 as SPACE
 from data.table import Table
 
 N_CELLS = 15_625

@@ -25,7 +25,7 @@ from data.convert.jsonstream import records, said, spell
 from data.convert.members import Member, members, share_of
 from data.convert.nb201 import EXPORT_OPS, PROXIES
 from data.errors import TableError
-from data.space import NB201
+from data.spaces.edges import NB201
 from data.spaces.nb101 import NB101, VERTICES
 from data.table import Table
 

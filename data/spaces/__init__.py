@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from data.names import check_name
 
 if TYPE_CHECKING:
-    from data.space import CodeSpace
+    from data.spaces.codes import CodeSpace
 
 SPACES: Mapping[str, str] = {
     "nb101": "data.spaces.nb101:NB101",
-    "nb201": "data.space:NB201",
+    "nb201": "data.spaces.edges:NB201",
     "nats_size": "data.spaces.chains:NATS_SIZE",
     "darts": "data.spaces.cells:DARTS",
     "nds_darts": "data.spaces.cells:NDS_DARTS",

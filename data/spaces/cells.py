@@ -15,7 +15,8 @@ from functools import cached_property
 import numpy as np
 
 from data.graphs import Graphs
-from data.space import INPUT, OUTPUT, CodeSpace
+from data.space import INPUT, OUTPUT
+from data.spaces.codes import CodeSpace
 
 ADD, CONCAT = "add", "concat"
 CELLS = ("normal", "reduction")

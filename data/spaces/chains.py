@@ -11,7 +11,8 @@ import numpy as np
 
 from data.errors import InputError
 from data.graphs import PAD, Graphs
-from data.space import INPUT, OUTPUT, CodeSpace, SearchSpace
+from data.space import INPUT, OUTPUT, SearchSpace
+from data.spaces.codes import CodeSpace
 
 
 @dataclass(frozen=True)

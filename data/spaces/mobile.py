@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from data.graphs import PAD, Graphs
-from data.space import INPUT, OUTPUT, CodeSpace
+from data.space import INPUT, OUTPUT
 from data.spaces.chains import chain
+from data.spaces.codes import CodeSpace
 
 EXPANSIONS, KERNELS = (1, 4, 6), (3, 5)
 DEPTHS = ((1, 2, 3),) * 5 + ((1, 2, 3, 4),) + ((1, 2, 3),)  # of MnasNet's seven stages

@@ -10,7 +10,8 @@ import numpy as np
 
 from data.errors import InputError
 from data.graphs import PAD, Graphs
-from data.space import INPUT, OUTPUT, CodeSpace
+from data.space import INPUT, OUTPUT
+from data.spaces.codes import CodeSpace
 
 VERTICES, MAX_EDGES = 7, 9
 OPS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")

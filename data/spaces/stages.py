@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from data.graphs import Graphs
-from data.space import INPUT, OUTPUT, CodeSpace
+from data.space import INPUT, OUTPUT
 from data.spaces.chains import chain
+from data.spaces.codes import CodeSpace
 
 STAGES = 4  # of the ImageNet networks; those for CIFAR-10 have three
 FEATURES = ("depth", "width", "bottleneck", "groups")  # as log2(1 + x)

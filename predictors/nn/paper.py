@@ -15,9 +15,9 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 
 from data.graphs import Graphs
-from predictors.losses import GRADED, parse_loss, relevance
 from predictors.nn.graph import Inputs, graph_inputs
 from predictors.nn.layers import Dropout, Generators, Linear, generators, per_repeat
+from predictors.nn.losses import GRADED, parse_loss, relevance
 from predictors.nn.ranker import TorchRanker, one_thread, random_lists, stack
 from predictors.nn.sorting import differences, discounts, ideal_dcg, safe
 
@@ -161,7 +161,7 @@ class Lists:
     """
 
     def __init__(self, net: nn.Module, inputs: Inputs, y: Tensor, loss: str) -> None:
-        """Take a network, its training inputs (r, n, ...), labels (r, n), and a loss of predictors.losses."""
+        """Take a network, its training inputs (r, n, ...), labels (r, n), and a loss of nn.losses."""
         self.net, self.inputs, self.y = net, inputs, y
         self.grades = relevance(y)
         self.criterion = parse_loss(loss)

@@ -15,9 +15,9 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from data.errors import InputError
 from data.graphs import Graphs
 from predictors.base import Predictor, Repeats, predict_canonical, standardise
-from predictors.losses import parse_loss
 from predictors.nn.graph import Inputs
 from predictors.nn.layers import Generators, generators
+from predictors.nn.losses import parse_loss
 
 CHUNK = 1024  # architectures scored at once
 
@@ -30,7 +30,7 @@ class TorchRanker(Predictor):
     graphs become tensors and what the network is.
 
     Attributes:
-        loss: A loss of predictors.losses, or a weighted sum such as "ranknet+0.1*lambdarank".
+        loss: A loss of predictors.nn.losses, or a weighted sum such as "ranknet+0.1*lambdarank".
         batch: Architectures in a list.
         epochs: Passes over the training architectures, while they take no more than `max_steps`.
         max_steps: Most optimiser steps.

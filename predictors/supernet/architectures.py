@@ -8,7 +8,7 @@ import numpy as np
 
 from data import spaces
 from data.errors import InputError, MissingTableError
-from data.space import CodeSpace
+from data.spaces.codes import CodeSpace
 from data.table import Table
 
 

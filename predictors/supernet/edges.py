@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from data.graphs import Graphs
 from data.names import check_name
-from data.space import EdgeSpace
+from data.spaces.edges import EdgeSpace
 from predictors.supernet.counts import Counts, ImageShape, count_each
 from predictors.supernet.layers import AvgPool, Conv, Head, ReluConvBn, Stem
 from predictors.supernet.network import Network, Plan, check_sizes

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from data.errors import InputError
-from data.space import CodeSpace
+from data.spaces.codes import CodeSpace
 
 Sampler = Callable[[int], np.ndarray]
 """The codes (paths, places) of a step: a function of the step alone, so that a resumed run needs no state."""

@@ -1,0 +1,188 @@
+"""Ablations: what each change of one predictor is worth, by paired differences from the base."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from data.errors import InputError
+from eval.metrics import METRICS
+from eval.report.sheets import Sheet, interval
+from eval.report.summary import TASK_KEYS
+from eval.results import Row
+from eval.stats import holm, mean_interval, paired_difference, paired_pvalue
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One variant on one task by one metric.
+
+    Attributes:
+        dataset, protocol, train_size, metric, arm: What was measured.
+        mean, ci_low, ci_high: Mean over repeats with its 95 % interval.
+        difference, difference_low, difference_high: Arm minus base, paired over repeats; 0 for the base.
+        p_adjusted: Sign-flip test of that difference, Holm-adjusted over the arms of a task and metric.
+        repeats: Number of repeats.
+    """
+
+    dataset: str
+    protocol: str
+    train_size: int
+    metric: str
+    arm: str
+    mean: float
+    ci_low: float
+    ci_high: float
+    difference: float
+    difference_low: float
+    difference_high: float
+    p_adjusted: float
+    repeats: int
+
+
+def arms_of(base: str, vary: Sequence[str], mode: str) -> list[str]:
+    """Return the predictors of an ablation, the base first.
+
+    Args:
+        base: A predictor, e.g. "acenas" or "acenas:width=32".
+        vary: "PARAMETER=VALUE,VALUE,..." each.
+        mode: "one" to change one parameter at a time, "grid" for every combination.
+
+    Raises:
+        InputError: Not of this form, or a parameter varied twice.
+    """
+    axes: dict[str, list[str]] = {}
+    for item in vary:
+        name, equals, values = item.partition("=")
+        if not equals or not name or not values:
+            raise InputError(f"--vary '{item}' is not of the form PARAMETER=VALUE,VALUE,...")
+        if name in axes:
+            raise InputError(f"--vary names '{name}' twice")
+        axes[name] = [f"{name}={value.strip()}" for value in values.split(",") if value.strip()]
+    if not axes:
+        raise InputError("nothing to vary; e.g. --vary loss=lambdarank,ranknet,mse")
+    if mode == "grid":
+        combined = [":".join(choice) for choice in itertools.product(*axes.values())]
+    else:
+        combined = list(itertools.chain.from_iterable(axes.values()))
+    return [base, *(f"{base}:{change}" for change in combined)]
+
+
+def compare(rows: Sequence[Row], base: str) -> list[Arm]:
+    """Compare every predictor with `base`, task by task and metric by metric.
+
+    Raises:
+        InputError: The base is not among the rows, or an arm lacks repeats that the base has.
+    """
+    groups: dict[tuple[Any, ...], dict[str, dict[int, float]]] = {}
+    for row in rows:
+        key = (*(row[name] for name in TASK_KEYS), row["metric"])
+        groups.setdefault(key, {}).setdefault(row["predictor"], {})[row["repeat"]] = row["value"]
+    arms = []
+    for key, by_arm in groups.items():
+        if any(found.keys() != by_arm.get(base, {}).keys() for found in by_arm.values()):
+            raise InputError(f"incomplete ablation for {key}: every arm needs the repeats of {base}")
+        values = {arm: np.array([found[r] for r in sorted(found)]) for arm, found in by_arm.items()}
+        others = [arm for arm in values if arm != base]
+        adjusted = holm([paired_pvalue(values[arm], values[base]) for arm in others])
+        p = {base: 1.0, **dict(zip(others, adjusted.tolist(), strict=True))}
+        task = dict(zip((*TASK_KEYS, "metric"), key, strict=True))
+        for arm, of_arm in values.items():
+            mean, difference = mean_interval(of_arm), paired_difference(of_arm, values[base])
+            arms.append(
+                Arm(
+                    **{name: task[name] for name in ("dataset", "protocol", "train_size", "metric")},
+                    arm=arm,
+                    mean=mean.mean,
+                    ci_low=mean.low,
+                    ci_high=mean.high,
+                    difference=difference.mean,
+                    difference_low=difference.low,
+                    difference_high=difference.high,
+                    p_adjusted=p[arm],
+                    repeats=mean.n,
+                )
+            )
+    return arms
+
+
+def sheets_of(arms: Sequence[Arm], base: str) -> list[Sheet]:
+    """Return one table a task: each arm's metrics, and below its difference from the base."""
+    sheets = []
+    for (dataset, protocol, size), of_task in _by_task(arms).items():
+        metrics = list(dict.fromkeys(arm.metric for arm in of_task))
+        by_arm: dict[str, dict[str, Arm]] = {}
+        for arm in of_task:
+            by_arm.setdefault(arm.arm, {})[arm.metric] = arm
+        rows = []
+        for name, found in by_arm.items():
+            rows.append([name, *(interval(a.mean, a.ci_low, a.ci_high) for a in found.values())])
+            if name != base:
+                rows.append(["  − base", *(_difference(a) for a in found.values())])
+        arrows = [f"{m} {'↑' if METRICS[m].direction > 0 else '↓'}" for m in metrics]
+        repeats = of_task[0].repeats
+        title = f"{dataset}, {protocol}, {size} training labels, {repeats} repeats; base: {base}"
+        sheets.append(Sheet(title, ["arm", *arrows], rows))
+    return sheets
+
+
+def figures_of(arms: Sequence[Arm], base: str) -> list[tuple[str, Figure]]:
+    """Return one plot a metric: the difference of each arm from the base with its interval."""
+    from plotly.graph_objects import Figure
+
+    figures = []
+    for metric in dict.fromkeys(arm.metric for arm in arms):
+        figure = Figure()
+        tasks = _by_task([arm for arm in arms if arm.metric == metric and arm.arm != base])
+        for (dataset, protocol, size), found in tasks.items():
+            figure.add_scatter(
+                x=[arm.difference for arm in found],
+                y=[arm.arm for arm in found],
+                error_x={
+                    "type": "data",
+                    "symmetric": False,
+                    "array": [arm.difference_high - arm.difference for arm in found],
+                    "arrayminus": [arm.difference - arm.difference_low for arm in found],
+                },
+                mode="markers",
+                name=f"{dataset}, {protocol}, {size} labels",
+            )
+        figure.add_vline(x=0, line_dash="dash")
+        figure.update_layout(
+            height=120 + 36 * len({arm.arm for arm in arms}),
+            margin={"t": 20, "b": 50},
+            template="plotly_white",
+            scattermode="group",
+            xaxis_title=f"{metric}: arm minus {base}",
+            yaxis={"autorange": "reversed", "automargin": True},
+        )
+        better = "right" if METRICS[metric].direction > 0 else "left"
+        figures.append((f"{metric}: difference from the base (better is to the {better})", figure))
+    return figures
+
+
+def records_of(arms: Sequence[Arm]) -> list[dict[str, Any]]:
+    """Return the arms as flat records, NaN as None."""
+    return [
+        {k: None if isinstance(v, float) and np.isnan(v) else v for k, v in asdict(arm).items()}
+        for arm in arms
+    ]
+
+
+def _by_task(arms: Sequence[Arm]) -> dict[tuple[str, str, int], list[Arm]]:
+    tasks: dict[tuple[str, str, int], list[Arm]] = {}
+    for arm in arms:
+        tasks.setdefault((arm.dataset, arm.protocol, arm.train_size), []).append(arm)
+    return tasks
+
+
+def _difference(arm: Arm) -> str:
+    p = "p<0.001" if arm.p_adjusted < 0.001 else f"p={arm.p_adjusted:.3f}"
+    return f"{arm.difference:+.3f} [{arm.difference_low:+.3f}, {arm.difference_high:+.3f}] {p}"

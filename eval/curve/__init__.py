@@ -1,0 +1,1 @@
+"""Few-shot curves: quality against the number of labels."""

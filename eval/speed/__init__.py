@@ -1,0 +1,1 @@
+"""How fast this toolkit is here, beside what it aims for."""

@@ -1,0 +1,438 @@
+"""Search under a budget: what is queried, what is not seen, what is reported, and that it goes on."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from benchmarks import load
+from benchmarks.base import Benchmark
+from data.cli import run_cli
+from data.errors import AcerankError, InputError, UnknownNameError
+from data.table import Table
+from eval.search import units as search_units
+from eval.command.specs import parse
+from eval.search.__main__ import app
+from eval.search.loop import Plan, Pool, Unit, batch_sizes, search
+from eval.search.strategies import describe, get, make, names
+from eval.search.strategies.base import View
+from eval.search.strategies.evolution import one_operation_apart
+from eval.search.summary import summarise
+from eval.stats import paired_pvalue
+from eval.task import Cell, Task
+
+ROWS = 300
+JSON_KEYS = {
+    "bench", "dataset", "target", "label", "strategy", "predictor", "searcher", "metric", "unit", "direction",
+    "mean", "ci_low", "ci_high", "repeats", "reached", "budget", "labels_seen", "best", "tied",
+}  # fmt: skip
+ROW_KEYS = {
+    "predictor", "strategy", "repeat", "round", "query", "row", "label_value", "target_value",
+    "best_by_label_target", "regret", "labels_seen", "cost", "seconds",
+}  # fmt: skip
+QUICK = ["--predictors", "random_order", "--budget", "12", "--rounds", "3", "--final-top", "3", "--jobs", "1"]
+
+
+def write(path: Path, nb201: Benchmark, **more: np.ndarray) -> Path:
+    """Write a user's table of real rows; `flops` is the validation accuracy, so a perfect weak label."""
+    rows = np.random.default_rng(0).permutation(len(nb201))[:ROWS]
+    valid, test = (nb201.target("cifar10", name)[rows] for name in ("valid_acc", "test_acc"))
+    arch = [nb201.table.column("arch")[int(row)].as_py() for row in rows]
+    Table(pa.table({"arch": arch, "valid_acc": valid, "test_acc": test, "flops": valid, **more})).write(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory, nb201: Benchmark) -> Path:
+    return write(tmp_path_factory.mktemp("search") / "mine.parquet", nb201)
+
+
+@pytest.fixture(scope="module")
+def mine(table: Path) -> Benchmark:
+    return load(str(table), offline=True)
+
+
+def unit(mine: Benchmark, predictor: str, strategy: str, repeats: int = 3, **plan: Any) -> Unit:
+    """Return a unit of 24 queries in three rounds and a final top 4."""
+    settings = {"rounds": 3, "explore": 0.5, "final_top": 4, "twins": False, "cost": ""} | plan
+    task = Task(mine.info.key, "table", "test_acc", "valid_acc", "search", 24, 0, mine.table.content_hash)
+    return Unit(Cell(task, parse(predictor)[0], tuple(range(repeats))), Plan(strategy, **settings))
+
+
+def call(capfd: pytest.CaptureFixture[str], *args: str) -> tuple[int, str, str]:
+    """Run the command line in this process; return its code, stdout and stderr."""
+    with pytest.raises(SystemExit) as end:
+        run_cli(app, args)
+    done = capfd.readouterr()
+    return int(end.value.code or 0), done.out, done.err
+
+
+def refused(capfd: pytest.CaptureFixture[str], message: str, *args: str) -> None:
+    code, out, err = call(capfd, *args)
+    assert (code, out) == (2, "")
+    assert re.search(f"^error: .*{message}", err.splitlines()[-1]), err
+
+
+def rows_in(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "search_rows.jsonl").read_text().splitlines()]
+
+
+# What is queried.
+
+
+@pytest.mark.parametrize("twins", [False, True])
+@pytest.mark.parametrize("strategy", names())
+def test_budget_is_kept_and_no_network_queried_twice(mine: Benchmark, strategy: str, twins: bool) -> None:
+    traces, _ = search(unit(mine, "random_order", strategy, twins=twins), mine)
+    for trace in traces:
+        assert np.bincount(trace.rounds).tolist() == [8, 8, 8, 4]
+        assert len(set(trace.rows)) == 28
+        assert twins or len(set(mine.classes[trace.rows])) == 28
+
+
+def test_twins_count_as_networks_only_if_asked(mine: Benchmark) -> None:
+    task = unit(mine, "random_order", "greedy").cell.task
+    networks = len(set(mine.classes.tolist()))
+    assert networks < ROWS
+    for twins, expected in ((False, networks), (True, ROWS)):
+        assert len(np.unique(Pool.of(task, mine, twins=twins).networks)) == expected
+
+
+@pytest.mark.parametrize(
+    ("budget", "rounds", "sizes"), [(100, 5, [20] * 5), (11, 4, [3, 3, 3, 2]), (5, 5, [1] * 5), (7, 1, [7])]
+)
+def test_batches_of_a_budget(budget: int, rounds: int, sizes: list[int]) -> None:
+    assert batch_sizes(budget, rounds) == sizes
+
+
+def test_half_random_takes_half_from_the_top(mine: Benchmark) -> None:
+    """With a perfect ranker the first half of a batch is the best of what is left, the rest is not."""
+    labels, classes = mine.target("table", "valid_acc"), mine.classes
+    traces, _ = search(unit(mine, "weak_label", "half_random"), mine)
+    others = []
+    for trace in traces:
+        for start in (8, 16):
+            left = ~np.isin(classes, classes[trace.rows[:start]])
+            best = [labels[left & (classes == name)].max() for name in set(classes[left].tolist())]
+            top = labels[trace.rows[start : start + 4]]
+            assert top.tolist() == sorted(best, reverse=True)[:4]
+            others += [labels[row] < top.min() for row in trace.rows[start + 4 : start + 8]]
+        assert labels[trace.rows[:16]].max() == labels.max()
+        assert labels[trace.rows[24:]].tolist() == sorted(labels[trace.rows[24:]], reverse=True)
+    assert np.mean(others) > 0.9
+
+
+def test_explore_is_the_random_share(mine: Benchmark) -> None:
+    greedy, _ = search(unit(mine, "weak_label", "greedy"), mine)
+    none, _ = search(unit(mine, "weak_label", "half_random", explore=0.0), mine)
+    labels = mine.target("table", "valid_acc")
+    for a, b in zip(greedy, none, strict=True):
+        assert labels[a.rows].tolist() == labels[b.rows].tolist()
+
+
+def test_all_strategies_share_the_first_batch(mine: Benchmark) -> None:
+    firsts = {
+        tuple(tuple(trace.rows[:8]) for trace in search(unit(mine, predictor, name), mine)[0])
+        for name in names()
+        for predictor in ("random_order", "weak_label")
+    }
+    assert len(firsts) == 1
+
+
+def test_a_random_ranker_is_random_search(mine: Benchmark) -> None:
+    labels = mine.target("table", "valid_acc")
+    best = [
+        [labels[trace.rows].max() for trace in search(unit(mine, "random_order", name, 40), mine)[0]]
+        for name in ("half_random", "random_search")
+    ]
+    assert paired_pvalue(best[0], best[1]) > 0.05
+
+
+def test_evolution_mutates_one_operation(nb201: Benchmark) -> None:
+    near = one_operation_apart(nb201.graphs, 5000)
+    assert near.sum() == 6 * 4
+    assert ((nb201.graphs.ops[near] != nb201.graphs.ops[5000]).sum(1) == 1).all()
+    labels, queried = np.array([1.0, 3.0, 2.0]), np.array([10, 5000, 77])
+    rows = np.arange(len(nb201))
+    view = View(nb201.graphs, rows, rows, None, queried, labels)
+    children = make("evolution").choose(view, 10, np.random.default_rng(0))
+    assert len(set(children.tolist())) == 10
+    assert near[children].all()
+
+
+# What is not seen.
+
+
+@pytest.mark.parametrize("strategy", names())
+def test_no_test_label_has_an_influence(
+    strategy: str, mine: Benchmark, nb201: Benchmark, tmp_path: Path
+) -> None:
+    """Other test labels, the same queries."""
+    shuffled = np.random.default_rng(1).permutation(mine.target("table", "test_acc"))
+    other = load(str(write(tmp_path / "other.parquet", nb201, test_acc=shuffled)), offline=True)
+    predictor = "random_forest:n_estimators=5"
+    for a, b in zip(
+        search(unit(mine, predictor, strategy), mine)[0],
+        search(unit(other, predictor, strategy), other)[0],
+        strict=True,
+    ):
+        assert a.rows.tolist() == b.rows.tolist()
+
+
+def test_a_view_shows_labels_of_queried_rows_only(mine: Benchmark, monkeypatch: pytest.MonkeyPatch) -> None:
+    labels, target = mine.target("table", "valid_acc"), mine.target("table", "test_acc")
+    greedy, seen = get("greedy"), []
+
+    def choose(self: object, view: View, size: int, rng: np.random.Generator) -> np.ndarray:
+        seen.append(view)
+        return view.best(size, rng)
+
+    monkeypatch.setattr(greedy, "choose", choose)
+    search(unit(mine, "random_order", "greedy"), mine)
+    assert len(seen) == 6
+    for view in seen:
+        assert set(vars(view)) == {"graphs", "candidates", "networks", "scores", "queried", "labels"}
+        assert view.labels.tolist() == labels[view.queried].tolist()
+        assert not np.isin(view.candidates, view.queried).any()
+        assert not any(np.array_equal(known, target) for known in view.graphs.weak.values())
+
+
+@pytest.mark.parametrize("fault", ["twice", "queried", "too few"])
+def test_a_strategy_that_breaks_the_rules_is_refused(
+    fault: str, mine: Benchmark, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choices = {
+        "twice": lambda self, view, size, rng: np.full(size, view.candidates[0]),
+        "queried": lambda self, view, size, rng: view.queried[:size],
+        "too few": lambda self, view, size, rng: view.candidates[:1],
+    }
+    monkeypatch.setattr(get("greedy"), "choose", choices[fault])
+    with pytest.raises(InputError, match="8 candidates, each another network"):
+        search(unit(mine, "random_order", "greedy"), mine)
+
+
+def test_scores_must_be_asked_for(mine: Benchmark, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(get("greedy"), "uses_scores", False)
+    with pytest.raises(InputError, match="uses_scores"):
+        search(unit(mine, "random_order", "greedy"), mine)
+
+
+# The registry.
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_strategy_is_described(name: str) -> None:
+    assert describe(name).endswith(".")
+    assert get(name).__doc__
+
+
+def test_unknown_strategies_get_the_closest_name() -> None:
+    with pytest.raises(UnknownNameError, match="half_random"):
+        get("half_randm")
+
+
+# What is reported.
+
+
+def row(repeat: int, query: int, regret: float, predictor: str = "a") -> dict[str, Any]:
+    return {
+        "bench": "b", "dataset": "d", "target": "t", "label": "l", "strategy": "s", "predictor": predictor,
+        "budget": 4, "repeat": repeat, "round": (query - 1) // 2, "query": query, "regret": regret,
+        "best_by_label_target": 10 - regret, "labels_seen": query, "cost": 2.0 * query, "seconds": 0.5,
+    }  # fmt: skip
+
+
+def test_summaries_by_hand() -> None:
+    courses = {0: [3.0, 1.0, 1.0, 0.5], 1: [4.0, 2.0, 2.0, 1.5]}
+    rows = [row(r, q, regret) for r, of in courses.items() for q, regret in enumerate(of, 1)]
+    found = {s.metric: s for s in summarise(rows, [2.0, 1.0, 0.1], {"d": "%"}, "s")}
+    assert {name: s.mean for name, s in found.items()} == {
+        "t": 9.0, "regret": 1.0, "regret@2": 1.5, "regret@4": 1.0, "queries to 2": 2.0, "queries to 1": 3.0,
+        "queries to 0.1": 4.0, "cost": 8.0, "seconds": 0.5,
+    }  # fmt: skip
+    assert [found[f"queries to {t}"].reached for t in ("2", "1", "0.1")] == [1.0, 0.5, 0.0]
+    assert (found["regret"].labels_seen, found["regret"].budget, found["regret"].repeats) == (4, 4, 2)
+
+
+def test_the_best_is_marked_and_ties_are_tested() -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, 12)
+    rows = [row(r, q, 1 + noise[r], "a") for r in range(12) for q in (1, 2)]
+    rows += [row(r, q, 1.01 + noise[-r], "b") for r in range(12) for q in (1, 2)]
+    rows += [row(r, q, 3 + noise[r], "c") for r in range(12) for q in (1, 2)]
+    marks = {
+        s.predictor: (s.best, s.tied) for s in summarise(rows, [], {"d": ""}, "s") if s.metric == "regret"
+    }
+    assert marks == {"a": (True, True), "b": (False, True), "c": (False, False)}
+
+
+def test_the_command_on_the_real_table(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, nb201: Benchmark
+) -> None:
+    out = tmp_path / "out"
+    args = ["--predictors", "random_forest:n_estimators=10,weak_label", "--budget", "20", "--rounds", "2"]
+    code, text, err = call(
+        capfd, "--bench", "nb201", *args, "--repeats", "2", "--out", str(out), "--format", "json"
+    )
+    assert code == 0, err
+    found = json.loads(text)
+    assert all(set(s) == JSON_KEYS for s in found)
+    assert {s["labels_seen"] for s in found} == {30}
+    assert "30 labels seen" in err
+    assert "whoever saw every valid_acc would pick one with a regret of 0.077" in err
+    rows = rows_in(out)
+    assert len(rows) == 2 * 2 * 30
+    assert all(set(each) >= ROW_KEYS for each in rows)
+    valid, test = (nb201.target("cifar10", name) for name in ("valid_acc", "test_acc"))
+    for predictor in {each["predictor"] for each in rows}:
+        seen = [each["row"] for each in rows if (each["predictor"], each["repeat"]) == (predictor, 1)]
+        last = [each for each in rows if (each["predictor"], each["repeat"]) == (predictor, 1)][-1]
+        picked = seen[int(np.argmax(valid[seen]))]
+        assert (last["best_row"], last["regret"]) == (picked, test.max() - test[picked])
+        assert (last["cost"], last["labels_seen"]) == (30, 30)
+    page = (out / "search.html").read_text("utf-8")
+    assert nb201.table.column("arch")[picked].as_py() in page
+    assert not re.search(r"<(script|link|img)[^>]+(src|href)=", page)
+    assert json.loads((out / "settings.json").read_text())["options"]["budget"] == 20
+
+
+def test_formats_and_several_strategies(
+    capfd: pytest.CaptureFixture[str], table: Path, tmp_path: Path
+) -> None:
+    args = [
+        "--bench",
+        str(table),
+        *QUICK,
+        "--repeats",
+        "2",
+        "--strategy",
+        "greedy,evolution",
+        "--regrets",
+        "1",
+    ]
+    args += ["--out", str(tmp_path / "out"), "--format"]
+    for format_ in ("table", "markdown", "tsv"):
+        code, text, err = call(capfd, *args, format_)
+        assert code == 0, err
+        for name in ("random_order · greedy", "random_order · evolution"):
+            assert name in text
+    lines = list(csv.DictReader(io.StringIO(text), dialect="excel-tab"))
+    assert set(lines[0]) == JSON_KEYS
+    assert {line["metric"] for line in lines} >= {"test_acc", "regret", "regret@4", "queries to 1", "cost"}
+
+
+def test_training_times_are_added_up(
+    capfd: pytest.CaptureFixture[str], nb201: Benchmark, tmp_path: Path
+) -> None:
+    times = np.arange(ROWS) + 0.5
+    timed = write(tmp_path / "timed.parquet", nb201, train_time=times)
+    code, _, err = call(
+        capfd, "--bench", str(timed), *QUICK, "--repeats", "1", "--out", str(tmp_path / "out")
+    )
+    assert code == 0, err
+    rows = rows_in(tmp_path / "out")
+    assert np.allclose([each["cost"] for each in rows], np.cumsum(times[[each["row"] for each in rows]]))
+    times[7] = np.nan
+    holed = write(tmp_path / "holed.parquet", nb201, train_time=times)
+    refused(capfd, "no training time", "--bench", str(holed), *QUICK)
+
+
+def test_a_data_set_without_validation_says_so(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, nb201: Benchmark
+) -> None:
+    args = [*QUICK, "--repeats", "1", "--dataset", "cifar100", "--out", str(tmp_path / "out")]
+    code, _, err = call(capfd, "--bench", "nb201", *args)
+    assert code == 0
+    assert "The search sees test_acc itself: cifar100 has no valid_acc" in err
+    assert all(each["label_value"] == each["target_value"] for each in rows_in(tmp_path / "out"))
+
+
+@pytest.mark.parametrize(
+    ("message", "args"),
+    [
+        ("look at 310 networks.* has 2", ["--budget", "300"]),
+        (r"310 networks.* has 300 ", ["--budget", "300", "--twins"]),
+        ("4 queries cannot be spent in 5 rounds", ["--budget", "4"]),
+        ("did you mean half_random", ["--strategy", "half_rando"]),
+        ("unknown predictor", ["--predictors", "randomorder"]),
+        ("not a list of numbers", ["--regrets", "1,x"]),
+        ("unknown column 'hours'", ["--cost", "hours"]),
+        ("explore", ["--explore", "1.5"]),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(
+    message: str, args: list[str], capfd: pytest.CaptureFixture[str], table: Path, tmp_path: Path
+) -> None:
+    defaults = [] if "--predictors" in args else ["--predictors", "random_order"]
+    refused(capfd, message, "--bench", str(table), "--out", str(tmp_path / "out"), *defaults, *args)
+    assert not (tmp_path / "out").exists()
+
+
+# That it goes on.
+
+
+def test_any_number_of_jobs_gives_the_same_rows(
+    capfd: pytest.CaptureFixture[str], table: Path, tmp_path: Path
+) -> None:
+    found = []
+    for jobs in ("1", "2"):
+        args = ["--bench", str(table), *QUICK, "--predictors", "random_forest:n_estimators=5,weak_label"]
+        args += ["--jobs", jobs, "--repeats", "11", "--out", str(tmp_path / jobs)]
+        code, _, err = call(capfd, *args)
+        assert code == 0, err
+        rows = rows_in(tmp_path / jobs)
+        assert len({each["unit"] for each in rows}) == 4
+        found.append([{**each, "seconds": 0} for each in rows])
+    assert found[0] == found[1]
+
+
+def test_a_run_that_was_killed_goes_on(
+    capfd: pytest.CaptureFixture[str], table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    args = ["--bench", str(table), *QUICK, "--repeats", "21", "--out", str(tmp_path / "out")]
+    run, calls = search_units.search, []
+
+    def counted(unit: Unit, bench: Benchmark) -> Any:
+        calls.append(unit.cell.repeats[0])
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return run(unit, bench)
+
+    monkeypatch.setattr(search_units, "search", counted)
+    assert call(capfd, *args)[0] == 130
+    code, _, err = call(capfd, *args)
+    assert code == 0, err
+    assert calls == [0, 10, 10, 20]
+    again = tmp_path / "again"
+    assert call(capfd, *args[:-1], str(again))[0] == 0
+    fresh, resumed = ([{**each, "seconds": 0} for each in rows_in(f)] for f in (again, tmp_path / "out"))
+    assert fresh == resumed
+
+
+def test_a_damaged_file_is_named(capfd: pytest.CaptureFixture[str], table: Path, tmp_path: Path) -> None:
+    args = ["--bench", str(table), *QUICK, "--repeats", "1", "--out", str(tmp_path / "out")]
+    assert call(capfd, *args)[0] == 0
+    stored = next((tmp_path / "out" / "units").iterdir())
+    stored.write_text("{")
+    refused(capfd, f"{stored.name} is damaged.*delete it", *args)
+
+
+def test_list_and_help(capfd: pytest.CaptureFixture[str]) -> None:
+    code, text, _ = call(capfd, "--list")
+    assert code == 0
+    assert [line.split()[0] for line in text.splitlines()] == names()
+    code, text, _ = call(capfd, "--help")
+    assert code == 0
+    assert "110 labels" in " ".join(text.split())
+
+
+def test_errors_are_of_one_family(mine: Benchmark) -> None:
+    with pytest.raises(AcerankError):
+        search(unit(mine, "random_order", "nothing"), mine)
