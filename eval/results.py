@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +29,7 @@ class Results:
         settings: What reproduces them.
         notes: What a reader has to know, a sentence each.
         folder: Where they are stored; None if they are not.
+        baseline: Predictor that the others are compared with; None for the best of each metric.
     """
 
     def __init__(
@@ -40,12 +40,13 @@ class Results:
         notes: Sequence[str] = (),
         folder: Path | None = None,
         scores: Callable[[], pd.DataFrame] | None = None,
+        baseline: str | None = None,
     ) -> None:
         """Hold rows; `scores` makes the frame of raw scores when it is asked for."""
         if not rows:
             raise InputError("there are no results")
         self.rows, self.settings, self.notes, self.folder = list(rows), settings or {}, list(notes), folder
-        self._get_scores = scores
+        self._get_scores, self.baseline = scores, baseline
 
     @staticmethod
     def load(path: str | Path) -> Results:
@@ -72,6 +73,7 @@ class Results:
             notes=settings.get("notes", []),
             folder=folder,
             scores=lambda: read_scores(folder),
+            baseline=settings.get("baseline"),
         )
 
     @staticmethod
@@ -140,16 +142,10 @@ class Results:
         """Return the mean, interval and paired comparison of each predictor on each task by each metric."""
         from eval.report.summary import summarise
 
+        baseline = baseline or self.baseline
         if baseline is not None:
             check_name("predictor", baseline, self.predictors)
-            return summarise(self.rows, baseline=baseline)
-        return self._summaries
-
-    @cached_property
-    def _summaries(self) -> list[Summary]:
-        from eval.report.summary import summarise
-
-        return summarise(self.rows)
+        return summarise(self.rows, baseline=baseline)
 
     def summary(self, baseline: str | None = None) -> pd.DataFrame:
         """Return means, intervals and tests, one row for each task, predictor and metric.

@@ -36,9 +36,9 @@ class Options(GridFlags):
     list_: Annotated[
         bool, typer.Option("--list", help="List benchmarks, labels, protocols, predictors, metrics.")
     ] = False
-    describe: Annotated[
+    name: Annotated[
         str | None,
-        typer.Option("--describe", metavar="PREDICTOR", help="Show a predictor's hyper-parameters."),
+        typer.Argument(metavar="[PREDICTOR]", help="With --list: show the hyper-parameters of this one."),
     ] = None
 
 
@@ -54,40 +54,34 @@ def run(options: Options) -> None:
     Results go to the folder --out: rows.jsonl, scores.parquet, settings.json and report.html. Interrupted runs
     resume when restarted.
     """
-    if options.list_ or options.describe:
+    if options.name and not options.list_:
+        raise typer.BadParameter(f"'{options.name}' stands alone; predictors are named by --predictors")
+    if options.list_:
         from eval.command.listing import print_list, print_parameters
 
-        print_parameters(options.describe) if options.describe else print_list()
+        print_parameters(options.name) if options.name else print_list()
         return
     from eval.command.messages import say, show_messages
-    from eval.evaluate import build_plan, name_folder, run_plan
-    from eval.grid.entries import PREDICTORS, parse
-    from eval.grid.folder import claim_folder
+    from eval.evaluate import Command, evaluate
 
     show_messages()
-    arguments = options.arguments()
-    asked = parse(PREDICTORS if options.predictors is None else options.predictors, options.set_ or ())
-    plan = build_plan(asked=asked, chosen=options.predictors is not None, **arguments)
-    plan.options.update(as_mapping(options))
-    if options.baseline:
-        plan.check_predictor(options.baseline)
-    folder = claim_folder(options.out, name_folder(plan), "run", plan.signature)
-    results = run_plan(
-        plan,
-        folder,
-        jobs=options.jobs,
+    results = evaluate(
+        predictors=options.predictors,
         save_encoder_to=options.save_encoder,
-        command=["python", "-m", "eval.run", *sys.argv[1:]],
+        baseline=options.baseline,
+        command=Command(["python", "-m", "eval.run", *sys.argv[1:]], as_mapping(options)),
+        **options.arguments(),
     )
-    results.report(folder / "report.html", baseline=options.baseline)
+    folder = results.folder
+    results.report(folder / "report.html")
     if options.format_ is Format.table:
         from rich.console import Console
 
         from eval.report.table import render_table
 
-        render_table(results.summaries(options.baseline), Console())
+        render_table(results.summaries(), Console())
     else:
-        sys.stdout.write(results.render(options.format_.value, baseline=options.baseline).rstrip("\n") + "\n")
+        sys.stdout.write(results.render(options.format_.value).rstrip("\n") + "\n")
     say(f"rows, scores and report.html are in {folder}")
 
 

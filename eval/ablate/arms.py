@@ -47,7 +47,7 @@ class Arm:
     repeats: int
 
 
-def arms_of(base: str, vary: Sequence[str], mode: str) -> list[str]:
+def build_arms(base: str, vary: Sequence[str], mode: str) -> list[str]:
     """Return the predictors of an ablation, the base first.
 
     Args:

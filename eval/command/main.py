@@ -9,7 +9,7 @@ from pathlib import Path
 
 COMMANDS = {
     "run": "eval.run",
-    "rank": "eval.rank",
+    "rank": "eval.rank.__main__",
     "ablate": "eval.ablate.__main__",
     "curve": "eval.curve.__main__",
     "search": "eval.search.__main__",

@@ -174,7 +174,10 @@ class BenchFlags(TableFlags):
             "weak": self.weak,
             "trusted_weak": _reasons(self.trust_weak or ()),
             "encoder": self.encoder,
+            "settings": self.set_ or (),
             "seed": self.seed,
+            "jobs": self.jobs,
+            "out": self.out,
             "offline": self.offline,
             "table": self.table_options(),
         }
@@ -199,7 +202,7 @@ class GridFlags(BenchFlags):
     ] = None
 
     def arguments(self) -> dict[str, Any]:
-        """Return the arguments of `eval.evaluate.build_plan`."""
+        """Return the arguments that `evaluate` and its relatives share."""
         return super().arguments() | {
             "protocol": self.protocol or ["leakfree"],
             "train_sizes": self.train_size,

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from predictors.adapter import as_predictor, get_sources
+from predictors.pretraining import Pretrains
 
 from benchmarks.base import Benchmark
 from data.errors import InputError
@@ -17,9 +19,7 @@ from data.registry import is_place
 from eval.provenance import code_hash
 from eval.task import Entry, Task
 from predictors import REGISTRY
-from predictors.adapter import as_predictor, get_sources
 from predictors.base import Predictor
-from predictors.pretraining import Pretrains
 from predictors.weak_label import WeakLabel
 
 DEFAULT, NONE, SUPERNET = "default", "none", "supernet"

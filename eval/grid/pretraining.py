@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from filelock import FileLock
+from predictors.pretraining import Pretrains
 
 from data.errors import InputError
 from data.fetch import cache_folder
@@ -16,7 +17,6 @@ from data.files import atomic_path
 from eval.provenance import versions
 from eval.task import Task, Trial, digest, hash_arrays
 from predictors.base import Predictor
-from predictors.pretraining import Pretrains
 
 
 def pretrain(predictor: Predictor, trial: Trial) -> tuple[str, float]:

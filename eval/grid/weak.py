@@ -6,10 +6,11 @@ import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from data.readers import is_table_path, read_table
+
 from benchmarks.base import Benchmark
 from data.errors import InputError
 from data.names import check_name
-from data.readers import is_table_path, read_table
 
 _log = logging.getLogger("acerank")
 _WORDS = ("none", "default", "supernet")
