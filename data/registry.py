@@ -1,7 +1,7 @@
 """Registry: the one way to find what has a name: predictors, benchmarks, strategies, search spaces.
 
 A name is known because a module of that file name stands in a package, because a table says
-"module:Attribute", because an installed package declares an entry point, or because code registered an object.
+"module:Attribute", because an installed package declares an entry point, or because code registered it.
 What is not a name may be a place: "./my_ranker.py", "./my_ranker.py:Best" or "my_package.rankers:Best".
 Listing names and descriptions imports nothing.
 """
@@ -122,7 +122,7 @@ class Registry(Mapping[str, T], Generic[T]):
         return add
 
     def describe(self, name: str) -> str:
-        """Return the first line of a member's docstring (of its module's, for a module), without importing it."""
+        """Return the first line of a member's docstring, or of its module's, without importing it."""
         if name in self._added:
             return (inspect.getdoc(self._added[name]) or "").partition("\n")[0]
         module, _, attribute = self._places[check_name(self.kind, name, self)].partition(":")

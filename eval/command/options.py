@@ -151,8 +151,8 @@ class BenchFlags(TableFlags):
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for rows, scores and the report. Default: the first folder of runs/ that is free, or "
-            "holds an earlier part of this run."
+            help="Folder for rows, scores and the report. Default: the first folder under runs/ that is "
+            "free, or holds an earlier part of this run."
         ),
     ] = None
     format_: Annotated[Format, typer.Option("--format", help="What to print on stdout.")] = Format.table
