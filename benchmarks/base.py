@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benchmarks.lists import graphs_of_texts
+from data.cache import find, locate
 from data.errors import InputError, MissingTableError, TableError
-from data.fetch import find, locate
 from data.graphs import Graphs
 from data.names import check_name
 from data.spaces.codes import CodeSpace

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.base import Benchmark
-from data.download import checksum, locked
+from data.cache import cache_folder
 from data.errors import InputError
-from data.fetch import cache_folder
+from data.files import checksum, locked
 from data.table import Table
 from eval.provenance import code_hash, versions
 from eval.task import Cell, Spec, digest
