@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data.errors import AcerankError, InputError, MissingTableError
-from data.registry import Registry, is_place
+from data.places import is_place
+from data.registry import Registry
 
 if TYPE_CHECKING:
     from benchmarks.arrays import from_graphs

@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.base import Benchmark
 from data.errors import InputError
 from data.names import check_name
-from data.registry import is_place
+from data.places import is_place
 from eval.provenance import code_hash
 from eval.task import Entry, Task
 from predictors import REGISTRY
@@ -91,7 +91,7 @@ def parse(
 def _split(text: str) -> tuple[str, list[str]]:
     """Return a name, or a place with its attribute, and the hyper-parameters after it."""
     name, *items = text.split(":")
-    if items and "=" not in items[0] and is_place(f"{name}:{items[0]}"):
+    if name not in REGISTRY and items and "=" not in items[0] and is_place(f"{name}:{items[0]}"):
         name = f"{name}:{items.pop(0)}"
     return name, items
 
