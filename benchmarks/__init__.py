@@ -6,11 +6,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data.errors import MissingTableError
+from data.errors import InputError, MissingTableError
 from data.names import check_name
+from data.table_files import table_suffix
 
 if TYPE_CHECKING:
     from benchmarks.base import Benchmark
+    from benchmarks.table_options import TableOptions
 
 REGISTRY = {
     "nb101": "benchmarks.nb101:NB101",
@@ -47,12 +49,13 @@ def get(key: str) -> type[Benchmark]:
     return getattr(import_module(module), name)
 
 
-def load(bench: str, *, offline: bool = False) -> Benchmark:
+def load(bench: str, *, offline: bool = False, options: TableOptions | None = None) -> Benchmark:
     """Load a benchmark.
 
     Args:
-        bench: A registered key, e.g. "nb201", or the path of a user's table (parquet, CSV or JSON lines).
+        bench: A registered key, e.g. "nb201", or the path of a user's table (parquet, CSV, JSON, Excel).
         offline: Refuse to download a table that is not on this machine.
+        options: How a user's table is to be read; registered benchmarks have no such choices.
 
     A benchmark whose table is nowhere, and for which there is no network, is stood in for by an embedded
     one, if it has one: `stands_in_for` then says so.
@@ -61,12 +64,14 @@ def load(bench: str, *, offline: bool = False) -> Benchmark:
         UnknownNameError: Neither a key nor the path of a table.
         MissingTableError: The benchmark's table is nowhere, or there is no file at the path.
         TableError: The table contradicts its format; the row and the reason are named.
+        InputError: Options for a registered benchmark.
     """
-    if bench not in REGISTRY and (Path(bench).suffix in TABLE_SUFFIXES or Path(bench).is_file()):
-        if not Path(bench).is_file():
-            raise MissingTableError(f"there is no file '{bench}'")
+    if bench not in REGISTRY and (table_suffix(Path(bench)) or Path(bench).is_file()):
         module, name = CUSTOM.split(":")
-        return getattr(import_module(module), name).read(Path(bench))
+        return getattr(import_module(module), name).read(Path(bench), options)
+    if options is not None:
+        get(bench)  # an unknown name is the first thing to know
+        raise InputError(f"table options are for tables of your own; '{bench}' is a registered benchmark")
     try:
         return get(bench).load(offline=offline)
     except MissingTableError as error:
