@@ -67,7 +67,7 @@ class Custom(Benchmark):
         self._notices = (*lines, *rows.notices, *self._choose(path))
 
     def _choose(self, path: Path) -> list[str]:
-        """Set `info`, with the default data set and target; return what a reader must be told of the labels."""
+        """Set `info`, with the default data set and target; return notices about the labels."""
         found = [c for c in self._columns.values() if c.kind == "label"]
         if not found:
             raise TableError(f"{path} has no numeric column that could be a label; found {self.table.names}")
@@ -161,11 +161,9 @@ class Custom(Benchmark):
         form = form_of(self._file)
         if form:
             return form.build(self._file, self._rules()).take(self._numbers)
-        known = ", or ".join(" and ".join(f"'{name}'" for name in form.columns) for form in FORMS)
-        raise TableError(
-            f"{self.info.key} needs the columns {known}, or 'block0', 'block1', ...; it has "
-            f"{', '.join(self.table.names)}"
-        )
+        forms = [" and ".join(f"'{name}'" for name in form.columns) for form in FORMS]
+        known = ", or ".join([*forms[:3], "'block0', 'block1', ...", *forms[3:]])
+        raise TableError(f"{self.info.key} needs the columns {known}; it has {', '.join(self.table.names)}")
 
     def _rules(self) -> Rules:
         """Return which operations count as what: as the options say, else the file's descriptions."""

@@ -20,7 +20,7 @@ from data.spaces.edges import NB201
 from data.table import Table
 
 TEXT_SPACES = ("transnas_micro", "transnas_macro", "nats_size", "macro", "proxyless")  # and nb201
-_EDGE = re.compile(r"([^|~+]+)~(?=\d)")
+_EDGE = re.compile(r"(?<![^|~+])([^|~+]+)~(?=\d)")
 
 
 def texts(table: Table, rules: Rules) -> Graphs:

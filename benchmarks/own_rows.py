@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -176,8 +177,8 @@ def _merged(
                     arrow = arrow.append_column(name, pa.array(one, mask=np.isnan(one)))
     many = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
     line = (
-        f"{len(repeated)} architectures are in the table more than once ({many} times): {repeated.sum()} rows "
-        f"become {len(repeated)} with the mean of their labels"
+        f"{len(repeated)} architectures are in the table more than once ({many} times): their "
+        f"{repeated.sum()} rows become {len(repeated)} with mean labels"
     )
     return Rows(Table(arrow, table.columns), numbers, trainings, (line,))
 
@@ -218,10 +219,8 @@ def _groups(table: Table, architecture: Sequence[str]) -> np.ndarray:
 
 def _key(value: object) -> str:
     if isinstance(value, str):
-        try:
+        with suppress(ValueError):  # the form's reader refuses it
             value = parse_list(value.strip())
-        except ValueError:
-            pass  # the form's reader refuses it
     return json.dumps(value)
 
 

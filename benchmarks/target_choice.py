@@ -11,8 +11,8 @@ from data.names import check_name
 
 ROW_COUNTERS = frozenset(
     {
-        "id", "index", "idx", "row", "row_id", "row_number", "no", "nr", "number", "#", "uid", "key", "arch_id",
-        "arch_index", "model_id", "config_id", "net_id", "network_id", "level_0", "unnamed",
+        "id", "index", "idx", "row", "row_id", "row_number", "no", "nr", "number", "#", "uid", "key",
+        "arch_id", "arch_index", "model_id", "config_id", "net_id", "network_id", "level_0", "unnamed",
     }
 )  # fmt: skip
 """Numeric columns that count rows: never labels."""
@@ -21,9 +21,9 @@ SETTINGS = frozenset(
         "lr", "learning_rate", "base_lr", "seed", "seeds", "random_seed", "epoch", "epochs", "num_epochs",
         "batch", "batch_size", "bs", "weight_decay", "wd", "momentum", "dropout", "drop_path", "gpu", "gpus",
         "device", "worker", "run", "trial", "repeat", "fold", "step", "steps", "iteration", "iterations",
-        "width", "depth", "resolution", "layers", "num_layers", "channels", "init_channels", "time", "seconds",
-        "train_time", "training_time", "train_seconds", "duration", "runtime", "wall_time", "year", "date",
-        "timestamp", "time_stamp", "optimizer", "temperature",
+        "width", "depth", "resolution", "layers", "num_layers", "channels", "init_channels", "time",
+        "seconds", "train_time", "training_time", "train_seconds", "duration", "runtime", "wall_time", "year",
+        "date", "timestamp", "time_stamp", "optimizer", "temperature",
     }
 )  # fmt: skip
 """Numeric columns that say how networks were trained: labels only if somebody names them."""

@@ -106,7 +106,8 @@ class Table:
         try:
             with pq.ParquetFile(path) as file:
                 arrow = file.read(list(columns) if columns is not None else None)
-        except (pa.ArrowException, OSError) as error:
+                _ = arrow.column_names  # fails if one is not UTF-8
+        except (pa.ArrowException, OSError, UnicodeError) as error:
             refuse_other_kinds(path)
             raise TableError(f"{path} is not a whole parquet file: {error}") from error
         stored = (arrow.schema.metadata or {}).get(METADATA_KEY, b"[]")

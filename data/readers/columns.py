@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from data.arrow import floats
 from data.errors import TableError
 from data.readers.numbers import holds_architecture, typed
 
@@ -18,6 +19,9 @@ LARGEST = 1e30  # of a number: beyond it squares overflow, or do in single preci
 def checked_names(names: Sequence[str], source: str) -> list[str]:
     """Return column names, those without one as "unnamed_N"; TableError if one is used twice."""
     named = [name or f"unnamed_{i}" for i, name in enumerate(names)]
+    broken = next((name for name in named if not _is_unicode(name)), None)
+    if broken is not None:
+        raise TableError(f"{source}: the column name {broken!r} is not valid Unicode")
     twice = sorted({name for name in named if named.count(name) > 1})
     if twice:
         raise TableError(f"{source} has more than one column named {', '.join(twice)}; rename one")
@@ -73,7 +77,7 @@ def finite(table: pa.Table) -> tuple[pa.Table, list[str]]:
         if not pa.types.is_floating(field.type):
             continue
         column = _one(table.column(at).cast(pa.float64()))
-        values = column.to_numpy(zero_copy_only=False)
+        values = floats(column)
         large = np.flatnonzero(np.isfinite(values) & (np.abs(values) > LARGEST))
         if len(large):
             raise TableError(
@@ -94,25 +98,41 @@ def finite(table: pa.Table) -> tuple[pa.Table, list[str]]:
 def _column(name: str, values: Sequence[Any], *, decimal_comma: bool) -> tuple[pa.Array, list[str]]:
     kinds = {type(value) for value in values} - {type(None)}
     if holds_architecture(name):
-        return _architecture(values, kinds), []
+        return _architecture(name, values, kinds), []
     if kinds <= {int, float} and kinds:
         return _numbers(name, values, whole=kinds == {int}), []
     if kinds == {bool}:
         return pa.array(values, pa.bool_()), []
     if kinds & {list, dict}:
-        return pa.array([_text(value) for value in values], pa.string()), []
-    texts = pa.array([_text(value) for value in values], pa.string())
-    return typed(name, texts, decimal_comma=decimal_comma)
+        return _strings(name, values), []
+    return typed(name, _strings(name, values), decimal_comma=decimal_comma)
 
 
-def _architecture(values: Sequence[Any], kinds: set[type]) -> pa.Array:
+def _architecture(name: str, values: Sequence[Any], kinds: set[type]) -> pa.Array:
     """Return lists as lists where all rows agree on what they hold, else everything as text."""
     if kinds == {list}:
         try:
             return pa.array(values)
-        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, UnicodeError):
             pass  # mixed kinds in one list: the form's reader names the row
-    return pa.array([_text(value) for value in values], pa.string())
+    return _strings(name, values)
+
+
+def _strings(name: str, values: Sequence[Any]) -> pa.Array:
+    texts = [_text(value) for value in values]
+    try:
+        return pa.array(texts, pa.string())
+    except UnicodeError as error:
+        row = next(i for i, text in enumerate(texts) if text is not None and not _is_unicode(text))
+        raise TableError(f"column '{name}': row {row} is not valid Unicode: {texts[row]!r:.80}") from error
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _numbers(name: str, values: Sequence[Any], *, whole: bool) -> pa.Array:
