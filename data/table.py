@@ -109,7 +109,8 @@ class Table:
                 _ = arrow.column_names  # fails if one is not UTF-8
         except (pa.ArrowException, OSError, UnicodeError) as error:
             refuse_other_kinds(path)
-            raise TableError(f"{path} is not a whole parquet file: {error}") from error
+            reason = " ".join(str(error).split())
+            raise TableError(f"{path} is not a whole parquet file: {reason}") from error
         stored = (arrow.schema.metadata or {}).get(METADATA_KEY, b"[]")
         return Table(arrow.replace_schema_metadata(None), parse_descriptions(stored, str(path)))
 
