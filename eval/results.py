@@ -20,7 +20,8 @@ import pyarrow.parquet as pq
 
 from data.errors import TableError
 from data.files import atomic_path
-from eval.ceiling import noise_ceiling, seed_ceiling
+from data.split import get_protocol
+from eval.ceiling import Ceiling, get_ceilings
 from eval.evaluator import Scored, bench_of, split_of
 from eval.metrics import METRICS, evaluate
 from eval.provenance import code_hash, device, versions
@@ -28,7 +29,6 @@ from eval.ranking import Truth
 from eval.task import Cell, Task
 
 SCHEMA = 1
-MIN_TWINS = 100  # rows of a split that must have a twin before a noise ceiling is made of them
 _MEASURED = ("fit_seconds", "predict_seconds", "pretrain_seconds", "weak_hash")
 Row = dict[str, Any]
 
@@ -78,7 +78,7 @@ def rows_of(cell: Cell, scored: Scored, metrics: Sequence[str]) -> list[Row]:
                 "value": values[name],
                 "value_no_twins": clean[name],
                 "chance": limits[name][0],
-                "ceiling": limits[name][1],
+                **_ceiling_fields(limits[name][1]),
             }
             for name in metrics
         ]
@@ -112,18 +112,27 @@ def _audit(task: Task, repeat: int) -> _Audit:
 
 
 @lru_cache(maxsize=256)
-def _limits(task: Task, repeat: int, metrics: tuple[str, ...]) -> dict[str, tuple[float, float | None]]:
-    """Return (chance, noise ceiling) of each metric on a split; no ceiling where the noise is not known."""
-    audit, bench = _audit(task, repeat), bench_of(task)
-    seeds = bench.seeds(task.dataset, task.target)
-    if seeds is not None:
-        ceiling = seed_ceiling(metrics, seeds[audit.rows])
-    else:
-        ceiling = noise_ceiling(metrics, audit.target, bench.repeated, audit.rows, at_least=MIN_TWINS)
-    return {
-        name: (METRICS[name].chance(audit.truth), None if np.isnan(ceiling[name]) else ceiling[name])
-        for name in metrics
-    }
+def _limits(task: Task, repeat: int, metrics: tuple[str, ...]) -> dict[str, tuple[float, Ceiling | None]]:
+    """Return (chance on a split, noise ceiling of the task) of each metric."""
+    audit, ceilings = _audit(task, repeat), _ceilings(task, metrics)
+    return {name: (METRICS[name].chance(audit.truth), ceilings[name]) for name in metrics}
+
+
+@lru_cache(maxsize=32)
+def _ceilings(task: Task, metrics: tuple[str, ...]) -> dict[str, Ceiling | None]:
+    bench, protocol = bench_of(task), get_protocol(task.protocol)
+    return get_ceilings(
+        metrics,
+        bench.target(task.dataset, task.target),
+        bench.repeated,
+        seeds=bench.seeds(task.dataset, task.target),
+        networks=bench.classes if protocol.one_per_network else None,
+    )
+
+
+def _ceiling_fields(ceiling: Ceiling | None) -> Row:
+    found = {"value": None, "low": None, "high": None, "bound": None} if ceiling is None else vars(ceiling)
+    return {"ceiling": found["value"], **{f"ceiling_{end}": found[end] for end in ("low", "high", "bound")}}
 
 
 class Store:
