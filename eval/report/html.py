@@ -13,7 +13,7 @@ from data.errors import InputError
 from eval.metrics import METRICS
 from eval.ranking import Ranking
 from eval.report.board import LEVEL, Board, boards, ranks
-from eval.report.leaderboard import get_ceiling, get_conclusion, get_test, pretrains
+from eval.report.leaderboard import get_ceiling, get_conclusion, get_pretraining, get_test, pretrains
 from eval.report.notices import get_notices
 from eval.report.numbers import interval, number, p_value, repeats, seconds
 from eval.report.page import render_page
@@ -100,6 +100,7 @@ def write_leaderboard(
         interval=interval,
         p_value=p_value,
         get_ceiling=get_ceiling,
+        get_pretraining=get_pretraining,
         get_test=get_test,
         pretrains=pretrains,
         level=LEVEL,
@@ -223,14 +224,14 @@ def _scatters(
     found: Sequence[Board], names: Sequence[str], scores: pd.DataFrame
 ) -> list[list[dict[str, Any]]]:
     """Return a rank scatter for each task and predictor; no task where one has no scores."""
-    keys = [key for key in (*TASK_KEYS, "predictor") if key in scores]
+    keys = [key for key in (*TASK_KEYS, "predictor") if key in scores and key != "label"]  # here, a value
     groups = scores.groupby(keys, observed=True, sort=False)[["label", "score"]]
     by_key = {key: (g["label"].to_numpy(float), g["score"].to_numpy(float)) for key, g in groups}
     bins = _FINE if len(found) * len(names) <= _FEW_PANELS else _COARSE
     panels = []
     for board in found:
         task = dict(zip(TASK_KEYS, board.task, strict=True))
-        wanted = [tuple(name if key == "predictor" else task[key] for key in keys) for name in names]
+        wanted = [tuple({**task, "predictor": name}[key] for key in keys) for name in names]
         if any(key not in by_key for key in wanted):
             return []
         panels.append([_scatter(*_known(*by_key[key]), bins) for key in wanted])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from data.errors import InputError
 from eval.report.board import LEVEL, Board, boards, ordered, ranks
@@ -12,6 +13,7 @@ from eval.report.table import UNICODE, Entry, TextTable
 
 COMPACT = ("ndcg@10", "kendall_tau", "precision_top@5", "regret@10")
 _FEW = 6  # metrics that are all shown
+_BRIEF = 0.001  # seconds: what it takes not to pretrain
 _BOUNDS = {"lower": "≥", "upper": "≤"}
 
 
@@ -82,7 +84,7 @@ def get_test(s: Summary) -> str:
 
 def pretrains(board: Board) -> bool:
     """Return whether any predictor of a board was pretrained."""
-    return any(s.pretrain_seconds for s in board.column(board.metrics[0]))
+    return any(s.pretrain_seconds >= _BRIEF for s in board.column(board.metrics[0]))
 
 
 def get_conclusion(board: Board, metric: str) -> str:
@@ -125,14 +127,18 @@ def get_legend(board: Board, left_out: int) -> str:
 
 
 def _scores(board: Board) -> TextTable:
-    timed = [("fit s", "fit_seconds"), ("predict s", "predict_seconds")]
-    if pretrains(board):
-        timed.insert(0, ("pretrain s", "pretrain_seconds"))
+    timed = {
+        "pretrain s": get_pretraining,
+        "fit s": lambda s: seconds(s.fit_seconds),
+        "predict s": lambda s: seconds(s.predict_seconds),
+    }
+    if not pretrains(board):
+        del timed["pretrain s"]
     rows = []
     for name in board.predictors:
         first = board.cells[name, board.metrics[0]]
         entries = [get_entry(board.cells[name, metric], board.decimals(metric)) for metric in board.metrics]
-        rows.append([name, *entries, *(_time(getattr(first, field)) for _, field in timed)])
+        rows.append([name, *entries, *(get(first) for get in timed.values())])
     found = [board.column(metric)[0] for metric in board.metrics]
     decimals = [board.decimals(metric) for metric in board.metrics]
     blank = [""] * len(timed)
@@ -141,7 +147,7 @@ def _scores(board: Board) -> TextTable:
     return TextTable(
         title=board.title,
         subtitle=board.basis,
-        header=["predictor", *board.metrics, *(header for header, _ in timed)],
+        header=["predictor", *board.metrics, *timed],
         directions=[0, *(s.direction for s in found)],
         rows=rows,
         foot=foot,
@@ -150,15 +156,17 @@ def _scores(board: Board) -> TextTable:
     )
 
 
-def _time(value: float) -> str:
-    return seconds(value) if value else NONE
+def get_pretraining(s: Summary) -> str:
+    """Return the seconds that a predictor was pretrained for, a dash where it was not."""
+    return seconds(s.pretrain_seconds) if s.pretrain_seconds >= _BRIEF else NONE
 
 
 def _caption(board: Board) -> str:
     """Return a caption for a paper: task, protocol, labels, repeats, what the signs are."""
     s = board.first
     parts = [
-        f"Predictors as rankers: {board.title} (protocol “{s.protocol}”; {board.basis})",
+        f"Predictors as rankers on {Path(s.bench).name} {s.dataset}, protocol {s.protocol}, "
+        f"{count(s.train_size, 'training label')} ({board.basis})",
         f"Mean over {repeats(s.repeats)}" + (", ± 95 % interval" if s.ci_low is not None else ""),
     ]
     if board.decidable:

@@ -64,7 +64,13 @@ def write_page(
 
 
 def render_page(
-    path: Path, template: str, script: str, *, settings: dict[str, Any], data: dict[str, Any], **context: object
+    path: Path,
+    template: str,
+    script: str,
+    *,
+    settings: dict[str, Any],
+    data: dict[str, Any],
+    **context: object,
 ) -> None:
     """Write a page from a template that extends base.html.j2.
 

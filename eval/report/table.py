@@ -70,7 +70,9 @@ class TextTable:
     def name(self, i: int, marks: Marks) -> str:
         """Return the name of column i with its arrow."""
         direction = self.directions[i] if i < len(self.directions) else 0
-        return f"{self.header[i]} {marks.up if direction > 0 else marks.down}" if direction else self.header[i]
+        return (
+            f"{self.header[i]} {marks.up if direction > 0 else marks.down}" if direction else self.header[i]
+        )
 
     @property
     def cells(self) -> list[list[Entry]]:

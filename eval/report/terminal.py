@@ -60,7 +60,9 @@ def _split(table: TextTable, width: int, marks: Marks) -> Iterator[list[int]]:
     from rich.cells import cell_len
 
     lines = [*table.cells, *table.foot_cells]
-    left = min(_NAME_WIDTH, max(cell_len(text) for text in [table.header[0], *(line[0].text for line in lines)]))
+    left = min(
+        _NAME_WIDTH, max(cell_len(text) for text in [table.header[0], *(line[0].text for line in lines)])
+    )
     part: list[int] = []
     used = left + 2
     for i in range(1, len(table.header)):

@@ -166,12 +166,12 @@
   function times() {
     const t = task(), total = (i) => t.pretrain[i] + t.fit[i] + t.predict[i];
     const at = [...order()].sort((a, b) => total(a) - total(b)), shown = (value) => Math.max(value, 1e-5);
-    const kinds = [["fit", "circle", at], ["predict", "circle-open", at], ["pretrain", "diamond", at.filter((i) => t.pretrain[i] > 0)]];
+    const kinds = [["fit", "circle", at], ["predict", "circle-open", at], ["pretrain", "diamond", at.filter((i) => t.pretrain[i] >= 0.001)]];
     const traces = kinds.flatMap(([key, symbol, of]) => of.map((i) => ({
       x: [shown(t[key][i])], y: [at.indexOf(i)], mode: "markers", hoverinfo: "text", text: [`${label(i)}<br>${key} ${t[key][i].toPrecision(3)} s`],
       marker: { color: colour(i), size: 10, symbol, line: { width: 2, color: colour(i) } },
     })));
-    const range = linear([...t.fit, ...t.predict, ...t.pretrain.filter((value) => value > 0)].map((value) => Math.log10(shown(value))));
+    const range = linear([...t.fit, ...t.predict, ...t.pretrain.filter((value) => value >= 0.001)].map((value) => Math.log10(shown(value))));
     draw("times", traces, {
       height: height(at.length), yaxis: names(at),
       xaxis: logarithmic(range, { title: { text: "seconds a repeat" } }),
