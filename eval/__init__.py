@@ -23,7 +23,7 @@ _MODULES = {"Results": "eval.results"} | {
 
 
 class _Package(ModuleType):
-    """Imports what is asked for on demand; a function keeps its name when its module of that name is imported."""
+    """Imports on demand. A function keeps its name when the module of the same name is imported."""
 
     def __getattr__(self, name: str) -> object:
         if name not in _MODULES:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from joblib import cpu_count
-from predictors.pretraining import Pretrains
 
 from benchmarks.base import Benchmark
 from data.errors import InputError
@@ -25,6 +24,7 @@ from eval.grid.store import Store
 from eval.provenance import device, versions
 from eval.results import Results, read_scores, write_settings
 from eval.task import Trial
+from predictors.pretraining import Pretrains
 
 if TYPE_CHECKING:
     from benchmarks.table_options import TableOptions
@@ -60,8 +60,8 @@ def evaluate(
     Args:
         bench: A benchmark's key, the path of a table, a Benchmark, or several of these.
         predictors: Names ("gcn", "gcn:loss=mse", "./my_ranker.py:Best"), classes and instances with
-            fit(graphs, y) and predict(graphs), mixed; by default the ten of `PREDICTORS`, without those that a
-            benchmark has no weak label for.
+            fit(graphs, y) and predict(graphs), mixed; by default the ten of `PREDICTORS`, without those
+            that a benchmark has no weak label for.
         protocol: How training and test rows are drawn; one or several of data.split.PROTOCOLS.
         train_sizes: Numbers of training labels.
         repeats: Repeats, each with its own split and seed.
@@ -69,15 +69,15 @@ def evaluate(
         datasets: Data sets of the benchmark; by default its first choice.
         target: Target that scores are evaluated on, e.g. "test_acc"; "latency:min" where lower is better.
         label: Training label, e.g. "valid_acc".
-        weak: Weak labels to pretrain on in place of the predictors' defaults: names, "DATASET/TARGET", paths of
-            tables, or "none".
+        weak: Weak labels to pretrain on in place of the predictors' defaults: names, "DATASET/TARGET",
+            paths of tables, or "none".
         trusted_weak: Reason for each weak label that ranks like a true label and is meant to.
         encoder: Saved encoder to use in place of pretraining.
         save_encoder_to: Where to save the encoder that is pretrained.
         settings: "PREDICTOR.PARAMETER=VALUE" each.
         seed: Seed of repeat 0; repeat r uses seed + r.
         jobs: Processes; 0 for one a core. Any number gives the same rows.
-        out: Folder that keeps finished trials, rows and scores, so that an interrupted run resumes; None for none.
+        out: Folder that keeps finished trials, rows and scores, so that an interrupted run resumes.
         progress: Show progress on stderr, if that is a terminal.
         offline: Never use the network.
         table: How to read a table of one's own.
@@ -151,7 +151,7 @@ def run_plan(
     Args:
         plan: What `build_plan` returned.
         kind: What kind of run it is: "run", "ablate", "curve".
-        out: Where finished trials, rows and scores are kept; None to keep nothing, or for a command's default.
+        out: Where finished trials, rows and scores are kept; None for a command's default, else for nothing.
         jobs: Processes; 0 for one a core.
         progress: Show progress on stderr, if that is a terminal.
         baseline: Predictor that the others are compared with; None for the best of each metric.

@@ -33,10 +33,10 @@ def device() -> str:
 
 
 def code_hash(sources: Iterable[str | Path]) -> str:
-    """Return twelve hex digits for the code of modules or files and of everything they use of the same project.
+    """Return twelve hex digits for the code of modules or files and of what they use of the same project.
 
-    Followed are imports, wherever they stand, and texts that name a module of ours ("data.spaces.edges:NB201").
-    Not followed are imports for type checking alone. Docstrings, comments and formatting do not count: a
+    Imports are followed wherever they stand, and so are texts that name a module ("data.spaces.edges:NB201"),
+    but not imports for type checking alone. Docstrings, comments and formatting do not count: a
     result is stale when code that could have shaped it has changed, and only then.
 
     Args:
@@ -103,7 +103,7 @@ def _code(file: Path, stamp: int) -> str:
 
 @cache
 def _uses(file: Path, stamp: int) -> tuple[Path, ...]:
-    """Return the project files that a file uses: of our packages, and, for a user's file, of its own project."""
+    """Return the files that a file uses: of our packages, and, for a user's file, of its own project."""
     found = []
     for name in _names(ast.parse(file.read_text("utf-8"))):
         if name.partition(".")[0] in PACKAGES:

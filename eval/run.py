@@ -51,8 +51,8 @@ def run(options: Options) -> None:
 
     Example: python -m eval.run --bench mine.csv --target acc --predictors ./my_ranker.py,random_forest
 
-    Results go to the folder --out: rows.jsonl, scores.parquet, settings.json and report.html. Interrupted runs
-    resume when restarted.
+    Results go to the folder --out: rows.jsonl, scores.parquet, settings.json and report.html. Interrupted
+    runs resume when restarted.
     """
     if options.name and not options.list_:
         raise typer.BadParameter(f"'{options.name}' stands alone; predictors are named by --predictors")

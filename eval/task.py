@@ -1,4 +1,4 @@
-"""Tasks, entries and trials: what is ranked, by what, and the unit of work that is run and stored as a whole."""
+"""Tasks, entries and trials: what is ranked, by what, and the unit of work, run and stored as a whole."""
 
 from __future__ import annotations
 

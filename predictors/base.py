@@ -80,6 +80,10 @@ class Predictor(ABC):
         del weak
         return ()
 
+    def covers(self, graphs: Graphs) -> np.ndarray:
+        """Return (n,) which architectures it can score: all, but for a floor with missing values."""
+        return np.ones(len(graphs), bool)
+
     @classmethod
     def defaults(cls) -> dict[str, Any]:
         """Return every hyper-parameter with its default value."""

@@ -85,8 +85,10 @@ class TableFlags:
         ),
     ] = True
 
-    def table_options(self) -> TableOptions:
-        """Return them for `benchmarks.load`."""
+    def table_options(self) -> TableOptions | None:
+        """Return them for `benchmarks.load`; None for the default rules."""
+        if all(getattr(self, field.name) == field.default for field in fields(TableFlags)):
+            return None
         from benchmarks.table_options import TableOptions
 
         return TableOptions(
@@ -151,8 +153,8 @@ class BenchFlags(TableFlags):
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for rows, scores and the report. Default: the first folder of runs/ that is free, or "
-            "holds an earlier part of this run."
+            help="Folder for rows, scores and the report. Default: the first folder under runs/ that is "
+            "free, or holds an earlier part of this run."
         ),
     ] = None
     format_: Annotated[Format, typer.Option("--format", help="What to print on stdout.")] = Format.table

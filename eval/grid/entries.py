@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from predictors.adapter import as_predictor, get_sources
-from predictors.pretraining import Pretrains
 
 from benchmarks.base import Benchmark
 from data.errors import InputError
 from data.names import check_name
-from data.registry import is_place
+from data.places import is_place
 from eval.provenance import code_hash
 from eval.task import Entry, Task
 from predictors import REGISTRY
+from predictors.adapter import as_predictor, source_modules
 from predictors.base import Predictor
+from predictors.hyperparameters import parameter_defaults
+from predictors.pretraining import Pretrains
 from predictors.weak_label import WeakLabel
 
 DEFAULT, NONE, SUPERNET = "default", "none", "supernet"
@@ -34,21 +35,19 @@ class Asked:
     """A predictor that was asked for, before a benchmark is known.
 
     Attributes:
-        name: Name in reports, without a weak-label option.
+        name: Name in reports, without hyper-parameters and weak labels.
         predictor: The unfitted predictor.
         weak: Weak labels of its own as written ("flops+params", "none", ...); None for the default.
-        changed: Hyper-parameters that differ from the defaults.
     """
 
     name: str
     predictor: Predictor
-    weak: str | None
-    changed: Mapping[str, Any]
+    weak: str | None = None
 
     @property
     def title(self) -> str:
         """Name in reports: the predictor's, and what differs from its defaults."""
-        shown = dict(self.changed) | ({} if self.weak is None else {"weak": self.weak})
+        shown = self.predictor.changed() | ({} if self.weak is None else {"weak": self.weak})
         return ":".join([self.name, *(f"{key}={shown[key]}" for key in sorted(shown))])
 
 
@@ -92,7 +91,7 @@ def parse(
 def _split(text: str) -> tuple[str, list[str]]:
     """Return a name, or a place with its attribute, and the hyper-parameters after it."""
     name, *items = text.split(":")
-    if items and "=" not in items[0] and is_place(f"{name}:{items[0]}"):
+    if name not in REGISTRY and items and "=" not in items[0] and is_place(f"{name}:{items[0]}"):
         name = f"{name}:{items.pop(0)}"
     return name, items
 
@@ -105,39 +104,24 @@ def _short(name: str) -> str:
 
 def _from_text(text: str, shared: Mapping[str, list[tuple[str, str]]]) -> Asked:
     name, items = _split(text)
-    found: Any = REGISTRY[name]
+    found: object = REGISTRY[name]
     kind = found if isinstance(found, type) else type(found)
-    pairs = [*shared.get(name, []), *(_pair(item, text) for item in items)]
-    if not issubclass(kind, Predictor):
-        if pairs:
-            raise InputError(f"'{text}': {kind.__name__} takes its hyper-parameters from Python only")
-        return replace(_from_object(found), name=_short(name))
-    defaults = kind.defaults()
+    pretrains, defaults = issubclass(kind, Pretrains), parameter_defaults(kind)
     changed: dict[str, Any] = {}
     weak: str | None = None
-    for key, value in pairs:
-        if key == "weak" and issubclass(kind, Pretrains):
+    for key, value in [*shared.get(name, []), *(_pair(item, text) for item in items)]:
+        if key == "weak" and pretrains:
             weak = value
             continue
-        check_name(f"hyper-parameter of {name}", key, [*defaults, *(["weak"] * issubclass(kind, Pretrains))])
+        check_name(f"hyper-parameter of {name}", key, [*defaults, *(["weak"] if pretrains else [])])
         changed[key] = _value(f"{name}.{key}", value, defaults[key])
-    base = as_predictor(found)
-    predictor = type(base)(**{**base.params(), **changed}) if changed else base
-    differing = {key: value for key, value in predictor.params().items() if value != defaults.get(key)}
-    return Asked(_short(name), predictor, None if weak == DEFAULT else weak, differing)
+    short = _short(name)
+    return Asked(short, as_predictor(found, short, **changed), None if weak == DEFAULT else weak)
 
 
 def _from_object(item: object) -> Asked:
     predictor = as_predictor(item)
-    defaults = predictor.defaults()
-    changed = {key: value for key, value in predictor.params().items() if value != defaults.get(key)}
-    tree = type(predictor).__module__.startswith("predictors.") and isinstance(predictor, Predictor)
-    named = predictor.name if tree or not isinstance(item, type | Predictor) else _class_name(item)
-    return Asked(named, predictor, None, changed)
-
-
-def _class_name(item: object) -> str:
-    return item.__name__ if isinstance(item, type) else type(item).__name__
+    return Asked(predictor.name, predictor)
 
 
 def _settings(settings: Iterable[str], named: list[str]) -> dict[str, list[tuple[str, str]]]:
@@ -207,7 +191,8 @@ def build_entries(
     ):
         option = "a saved encoder" if encoder else "weak labels"
         raise InputError(
-            f"{option} would have no effect: none of {', '.join(each.title for each in asked)} learns from them"
+            f"{option} would have no effect: none of "
+            f"{', '.join(each.title for each in asked)} learns from them"
         )
     entries = []
     for each in asked:
@@ -222,8 +207,9 @@ def build_entries(
             entries.append(
                 Entry(each.title, each.predictor, used, loaded, encoder_hash if loaded else "", code)
             )
-        elif names and _is_open_floor(each):
-            entries += [_floor(each, name, bench, tasks, len(names) > 1, code) for name in names]
+        elif _is_open_floor(each) and (floors := names or _first_weak(bench, tasks)):
+            several = len(floors) > 1
+            entries += [_floor(each, name, bench, tasks, several, code) for name in floors]
         else:
             entries.append(Entry(each.title, each.predictor, code=code))
     return entries
@@ -231,6 +217,14 @@ def build_entries(
 
 def _is_open_floor(asked: Asked) -> bool:
     return isinstance(asked.predictor, WeakLabel) and asked.predictor.column == ""
+
+
+def _first_weak(bench: Benchmark, tasks: Sequence[Task]) -> tuple[str, ...]:
+    """Return the first weak label that is known for test rows of every task."""
+    for name, values in bench.graphs.weak.items():
+        if all((np.isfinite(values) & np.isfinite(task.truth)).any() for task in tasks):
+            return (name,)
+    return ()
 
 
 def _floor(
@@ -271,7 +265,7 @@ def _weak_names(weak: Sequence[str], bench: Benchmark) -> tuple[str, ...]:
 
 
 def _code(predictor: Predictor) -> str | None:
-    sources = get_sources(predictor)
+    sources = source_modules(predictor)
     return None if sources is None else code_hash(sources)
 
 

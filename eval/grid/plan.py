@@ -91,10 +91,23 @@ def build_plan(
     """Resolve what `evaluate` is asked for, and log what a reader has to know.
 
     Args:
-        bench: See `evaluate`; so are all arguments not named here.
+        bench: See `eval.evaluate.evaluate`.
         asked: Predictors as `eval.grid.entries.parse` returns them.
         chosen: Whether the user named the predictors; default ones are left out where they cannot work.
         distinct: Whether an entry that comes out like an earlier one is dropped.
+        protocol: See `evaluate`.
+        train_sizes: See `evaluate`.
+        repeats: See `evaluate`.
+        metrics: See `evaluate`.
+        datasets: See `evaluate`.
+        target: See `evaluate`.
+        label: See `evaluate`.
+        weak: See `evaluate`.
+        trusted_weak: See `evaluate`.
+        encoder: See `evaluate`.
+        seed: See `evaluate`.
+        offline: See `evaluate`.
+        table: See `evaluate`.
 
     Raises:
         See `evaluate`.
@@ -128,9 +141,14 @@ def build_plan(
         )
         trials += build_trials(own, _distinct(entries) if distinct else entries, repeats, code)
     every = [task for own in tasks for task in own]
-    notes = [describe(task) for task in every]
-    for name in sorted({t.entry.name for t in trials if t.entry.code is None}):
-        notes.append(f"{name} has no source file: its results cannot be used again, it is run every time")
+    unsourced = sorted({trial.entry.name for trial in trials if trial.entry.code is None})
+    notes = [
+        *(describe(task) for task in every),
+        *(
+            f"{name} has no source file: its results are not reused, it is run every time"
+            for name in unsourced
+        ),
+    ]
     for note in notes:
         log.info(note)
     for each in found:
@@ -141,6 +159,14 @@ def build_plan(
 
 @dataclass(frozen=True)
 class Loaded:
+    """A benchmark, and what else was asked of it.
+
+    Attributes:
+        bench: The benchmark, with the weak labels and the direction that were asked for.
+        weak: Names of the weak labels to pretrain on; None for the predictors' defaults.
+        target: Name of the target; None for the benchmark's.
+    """
+
     bench: Benchmark
     weak: list[str] | None
     target: str | None
@@ -177,7 +203,7 @@ def announce(bench: Benchmark) -> None:
 
 
 def as_list(value: str | Iterable[str] | None) -> list[str] | None:
-    """Return names as a list without repetitions, None for none; a text may hold several, joined by commas."""
+    """Return names as a list without repetitions, None for none; a text may hold several with commas."""
     if value is None:
         return None
     items = value.split(",") if isinstance(value, str) else value

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import time
+import math
 from pathlib import Path
 
 import numpy as np
 from filelock import FileLock
-from predictors.pretraining import Pretrains
 
+from data.cache import cache_folder
 from data.errors import InputError
-from data.fetch import cache_folder
-from data.files import atomic_path
 from eval.provenance import versions
 from eval.task import Task, Trial, digest, hash_arrays
 from predictors.base import Predictor
+from predictors.pretraining import Pretrains
 
 
 def pretrain(predictor: Predictor, trial: Trial) -> tuple[str, float]:
@@ -38,22 +35,18 @@ def pretrain(predictor: Predictor, trial: Trial) -> tuple[str, float]:
             raise InputError(
                 f"{entry.encoder} was pretrained on {', '.join(own)}: true labels of the task's data set"
             )
-        return entry.encoder_hash, 0.0
+        seconds = predictor.pretrain_seconds_
+        return entry.encoder_hash, 0.0 if math.isnan(seconds) else seconds
     weak_labels = get_weak_labels(trial.task, entry.weak)
     path = cached_encoder(predictor, trial)
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock")):
-        cost = path.with_suffix(".json")
-        if path.is_file() and cost.is_file():
+        if path.is_file():
             predictor.load_encoder(path)
-            return hash_weak_labels(weak_labels), float(json.loads(cost.read_text("utf-8"))["seconds"])
-        start = time.perf_counter()
-        predictor.pretrain(trial.task.graphs.with_weak({}), weak_labels, seed=trial.task.seed)
-        seconds = time.perf_counter() - start
-        predictor.save_encoder(path)
-        with atomic_path(cost) as part:
-            part.write_text(json.dumps({"seconds": seconds}), "utf-8")
-    return hash_weak_labels(weak_labels), seconds
+        else:
+            predictor.pretrain(trial.task.graphs.with_weak({}), weak_labels, seed=trial.task.seed)
+            predictor.save_encoder(path)
+    return hash_weak_labels(weak_labels), predictor.pretrain_seconds_
 
 
 def get_weak_labels(task: Task, names: tuple[str, ...]) -> dict[str, np.ndarray]:
@@ -82,7 +75,7 @@ def cached_encoder(predictor: Pretrains, trial: Trial) -> Path:
 
 
 def save_encoder(trial: Trial, path: Path) -> None:
-    """Copy the encoder of a trial from the cache, where it is pretrained first if it is not there yet.
+    """Save the encoder of a trial, pretrained now if the cache does not have it.
 
     Raises:
         InputError: The trial's predictor does not pretrain.
@@ -91,5 +84,4 @@ def save_encoder(trial: Trial, path: Path) -> None:
     if not isinstance(predictor, Pretrains) or not trial.entry.weak:
         raise InputError(f"'{trial.entry.name}' pretrains no encoder that could be saved")
     pretrain(predictor, trial)
-    with atomic_path(path) as part:
-        shutil.copyfile(cached_encoder(predictor, trial), part)
+    predictor.save_encoder(path, cost=False)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from data.readers import read
 from threadpoolctl import threadpool_limits
 
 from data.errors import InputError
-from data.readers import read_table
 from eval.evaluator import fit_and_score
 from eval.grid.plan import Loaded
 from eval.grid.pretraining import pretrain
@@ -19,8 +19,8 @@ from eval.task import Task, Trial
 
 if TYPE_CHECKING:
     import pandas as pd
-
     from benchmarks.table_options import TableOptions
+
     from eval.rank.estimate import Estimate
 
 _log = logging.getLogger("acerank")
@@ -54,7 +54,7 @@ def add_candidates(loaded: Loaded, path: str | Path | None, options: TableOption
     """
     if path is None:
         return loaded
-    return replace(loaded, bench=loaded.bench.with_candidates(read_table(Path(path)), options))
+    return replace(loaded, bench=loaded.bench.with_candidates(read(Path(path)).table, options))
 
 
 def find_candidates(loaded: Loaded, dataset: str | None) -> Candidates:
@@ -73,15 +73,15 @@ def find_candidates(loaded: Loaded, dataset: str | None) -> Candidates:
     task = Task(bench, dataset, target, target, "cv", 0, 0)
     truth, classes = task.truth, bench.classes
     known = np.isfinite(truth)
-    networks, first, network = np.unique(classes, return_index=True, return_inverse=True)
+    networks, _, network = np.unique(classes, return_index=True, return_inverse=True)
     has_label = np.bincount(network[known], minlength=len(networks)) > 0
     open_rows = np.flatnonzero(~known)
     unseen = open_rows[~has_label[network[open_rows]]]
     kept = np.sort(unseen[np.unique(network[unseen], return_index=True)[1]])
     if not len(open_rows):
         raise InputError(
-            f"every row of {bench.info.key} has the label '{target}': candidates are rows without it, or those of "
-            "a second table"
+            f"every row of {bench.info.key} has the label '{target}': candidates are rows without it, or "
+            "those of a second table"
         )
     if not len(kept):
         raise InputError("every candidate is the same network as a labelled architecture")
@@ -95,8 +95,8 @@ def find_candidates(loaded: Loaded, dataset: str | None) -> Candidates:
     labels[labelled] = mean[network[labelled]]
     labelled_twins = len(open_rows) - len(unseen)
     _log.info(
-        "%s labelled networks, %s candidates (%s without a label: %s are networks with a label, %s repeat another "
-        "candidate)",
+        "%s labelled networks, %s candidates (%s without a label: %s are networks with a label, %s repeat "
+        "another candidate)",
         f"{len(labelled):,}", f"{len(kept):,}", f"{len(open_rows):,}", f"{labelled_twins:,}",
         f"{len(unseen) - len(kept):,}",
     )  # fmt: skip

@@ -76,7 +76,7 @@ def estimate(
     if n < FEWEST:
         entry = entries[0] if chosen else build_entries(parse(FALLBACK), tasks)[0]
         verdict = (
-            f"{n} labelled networks are too few to say what a ranker is worth (at least {FEWEST} are needed): "
+            f"{n} labelled networks are too few to say what a ranker is worth (it takes {FEWEST}): "
             f"the order by {entry.name} is a guess."
         )
         return Estimate(entry, [], verdict, notes)
@@ -99,8 +99,8 @@ def _verdict(entry: Entry, ordered: Sequence[Summary], n: int, size: int) -> str
         else f" [{format_number(own.ci_low, 2)}, {format_number(own.ci_high, 2)}]"
     )  # fmt: skip
     text = (
-        f"{n:,} labelled networks. In cross-validation ({size:,} to train on) {entry.name} ranks unseen networks with "
-        f"Kendall's tau {format_number(own.mean, 2)}{interval}; chance is 0"
+        f"{n:,} labelled networks. In cross-validation ({size:,} to train on) {entry.name} ranks unseen "
+        f"networks with Kendall's tau {format_number(own.mean, 2)}{interval}; chance is 0"
     )
     if floors:
         text += f", the best floor ({floors[0].predictor}) reaches {format_number(floors[0].mean, 2)}"

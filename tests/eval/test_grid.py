@@ -33,8 +33,8 @@ METRIC_NAMES = ["kendall_tau", "ndcg@10", "regret@10"]
 REQUIRED = {
     "bench", "dataset", "target", "label", "protocol", "train_size", "repeat", "predictor", "metric", "value",
     "n_test", "fit_seconds", "predict_seconds", "schema", "trial", "table_hash", "split_seed", "fit_seed",
-    "labels_seen", "params", "weak", "weak_hash", "split_hash", "n_twins", "value_no_twins", "chance", "ceiling", "direction",
-    "device", "versions", "time",
+    "labels_seen", "params", "weak", "weak_hash", "split_hash", "n_twins", "value_no_twins", "chance",
+    "ceiling", "direction", "device", "versions", "time",
 }  # fmt: skip
 
 
@@ -161,7 +161,9 @@ def test_the_leak_audit_is_right(finished: Path, nb201: Benchmark) -> None:
             unseen = np.array([nb201.classes[row] not in seen for row in of_repeat["row"]])
             twins.append(int((~unseen).sum()))
             for row in on_disk(finished):
-                if (row["predictor"], row["repeat"]) == (trial.entry.name, repeat) and row["protocol"] == "acenas":
+                if (row["predictor"], row["repeat"]) == (trial.entry.name, repeat) and row[
+                    "protocol"
+                ] == "acenas":
                     assert row["n_twins"] == twins[-1]
                     clean = METRICS[row["metric"]](y[of_repeat["row"][unseen]], of_repeat["score"][unseen])
                     assert row["value_no_twins"] == pytest.approx(clean, abs=1e-12)

@@ -28,9 +28,7 @@ def write(folder: Path, **modules: str) -> Path:
         ("X = 1\n", True),
     ],
 )
-def test_docstrings_comments_and_formatting_do_not_count(
-    changed: str, stale: bool, tmp_path: Path
-) -> None:
+def test_docstrings_comments_and_formatting_do_not_count(changed: str, stale: bool, tmp_path: Path) -> None:
     file = write(tmp_path, ranker='"""Old."""\nimport helper\nX = 1\n', helper="Y = 1\n")
     before = code_hash([file])
     write(tmp_path, ranker=changed)
