@@ -57,7 +57,7 @@ def ablate(options: Options) -> None:
     """
     from eval.ablate import METRICS
     from eval.ablate import ablate as run
-    from eval.ablate.arms import records_of, get_tables
+    from eval.ablate.arms import get_tables, records_of
     from eval.command.messages import say, show_messages
     from eval.evaluate import Command
     from eval.report.text import show

@@ -12,9 +12,13 @@ import numpy as np
 
 from data.errors import InputError
 from eval.metrics import METRICS
-from eval.report.numbers import difference, interval, repeats
-from eval.report.sheets import Sheet
+from eval.report.board import LEVEL
+from eval.report.notices import get_notices
+from eval.report.numbers import count, difference, interval, number, repeats
+from eval.report.page import write_page
+from eval.report.plots import Plot, Series, finite, slug
 from eval.report.summary import TASK_KEYS
+from eval.report.table import TextTable
 from eval.results import Row
 from eval.stats import holm, mean_interval, paired_difference, paired_pvalue
 
@@ -138,10 +142,10 @@ def get_tables(arms: Sequence[Arm], base: str) -> list[TextTable]:
                 header=["arm", *metrics],
                 directions=[0, *(METRICS[m].direction for m in metrics)],
                 rows=rows,
-                caption=f"Ablation of {base} on {dataset}, protocol {protocol}, {count(size, 'training label')}: "
-                f"mean over {repeats(of_task[0].repeats)} with its 95 % interval. Below each arm its difference "
-                "from the base, paired over repeats, with its 95 % interval and p-value (paired sign-flip "
-                "test, Holm's correction over arms).",
+                caption=f"Ablation of {base} on {dataset}, protocol {protocol}, "
+                f"{count(size, 'training label')}: mean over {repeats(of_task[0].repeats)} with its 95 % "
+                "interval. Below each arm its difference from the base, paired over repeats, with its 95 % "
+                "interval and p-value (paired sign-flip test, Holm's correction over arms).",
             )
         )
     return tables

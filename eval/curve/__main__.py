@@ -49,7 +49,7 @@ def curve(options: Options) -> None:
     from eval.command.messages import say, show_messages
     from eval.curve import METRICS, TRAIN_SIZES
     from eval.curve import curve as run
-    from eval.curve.savings import records_of, get_tables
+    from eval.curve.savings import get_tables, records_of
     from eval.evaluate import Command
     from eval.report.text import show
 

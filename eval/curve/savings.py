@@ -68,8 +68,8 @@ def get_tables(summaries: Sequence[Summary], subject: str, reference: str) -> li
                 subtitle=f"means over {repeats(n)} with their 95 % intervals",
                 header=["labels", subject, reference, f"labels {reference} needs", "saved"],
                 rows=rows,
-                caption=f"{what}: mean over {repeats(n)} with its 95 % interval, and the labels that {reference} "
-                f"needs for the quality of {subject}, read off its curve.",
+                caption=f"{what}: mean over {repeats(n)} with its 95 % interval, and the labels that "
+                f"{reference} needs for the quality of {subject}, read off its curve.",
             )
         )
     return tables
@@ -94,13 +94,13 @@ def get_conclusions(summaries: Sequence[Summary], subject: str, reference: str) 
             )
         elif beyond:
             sentences.append(
-                f"{what}: {reference} does not reach {subject} with {count(theirs[-1].train_size, 'label')}, "
-                f"which {subject} passes with {beyond[0].train_size:,}."
+                f"{what}: {subject} with {count(beyond[0].train_size, 'label')} is better than {reference} "
+                f"with any number up to {theirs[-1].train_size:,}."
             )
         else:
             sentences.append(
-                f"{what}: {reference} matches {subject} with {count(theirs[0].train_size, 'label')}, the fewest "
-                "that were tried, so no saving can be read off."
+                f"{what}: {reference} matches {subject} with {count(theirs[0].train_size, 'label')} already, "
+                "the fewest that were tried, so no saving can be read off."
             )
     return sentences
 
