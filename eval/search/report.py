@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eval.report.board import LEVEL, number, seconds
+from eval.report.page import write_page
 from eval.report.sheets import Sheet
 from eval.report.table import UNICODE
-from eval.search.summary import TASK_KEYS, Runs, SearchSummary, runs_of, searchers
-from eval.search.units import Row
+from eval.search.results import SearchResults
+from eval.search.rows import Row
+from eval.search.summary import TASK_KEYS, Runs, SearchSummary, group_runs, name_searches
 from eval.stats import mean_interval
 
 if TYPE_CHECKING:
@@ -32,11 +35,11 @@ def legend(summaries: Sequence[SearchSummary]) -> str:
         parts.append(f"{UNICODE.tied} {repeats} repeats cannot separate these from the best")
     if repeats > 1:
         parts.append(f"{UNICODE.within} 95 % interval of the mean over {repeats} repeats")
-    parts.append("regret: the table's best minus the picked network")
+    parts.append("regret: how far the picked network is from the table's best")
     if any(s.reached is not None for s in summaries):
-        parts.append("queries to t: the first after which the regret is at most t")
+        parts.append("queries to t: queries until the regret is at most t")
     if any(s.reached is not None and s.reached < 1 for s in summaries):
-        parts.append("> a repeat that never comes so far counts as all labels seen")
+        parts.append("> lower bound: a repeat that never gets there counts as all labels seen")
     return f" {UNICODE.dot} ".join(parts)
 
 
@@ -59,6 +62,8 @@ def _sheet(columns: dict[str, list[SearchSummary]]) -> Sheet:
     hidden = {name for name in columns if name.startswith("regret@") and name != before_top}
     if len({s.mean for s in columns["cost"]}) == 1:
         hidden.add("cost")
+    if not any(s.mean for s in columns["pretrain seconds"]):
+        hidden.add("pretrain seconds")
     shown = [column for name, column in columns.items() if name not in hidden]
     order = sorted(range(len(columns["regret"])), key=lambda i: columns["regret"][i].mean)
     title = (
@@ -75,7 +80,7 @@ def _header(s: SearchSummary) -> str:
 
 def _entry(s: SearchSummary) -> str:
     """Return `mean ±half-width` and its sign; a mean that is a lower bound begins with >."""
-    if s.metric == "seconds":
+    if s.metric in ("seconds", "pretrain seconds"):
         return seconds(s.mean)
     decimals = 1 if s.metric == "cost" or s.reached is not None else 3
     half = "" if s.ci_high is None else f" {UNICODE.within}{number(s.ci_high - s.mean, decimals)}"
@@ -84,39 +89,33 @@ def _entry(s: SearchSummary) -> str:
     return f"{bound}{number(s.mean, decimals)}{half} {sign}".strip()
 
 
-def picks_of(rows: Sequence[Row], archs: Sequence[str] | None) -> list[Sheet]:
-    """Return one table for each task: the networks that each search picked, the most frequent first.
-
-    Args:
-        rows: All rows of a comparison.
-        archs: String of each architecture of the table, if it has one.
-    """
+def picks_of(rows: Sequence[Row]) -> list[Sheet]:
+    """Return one table for each task: the networks that each search picked, the most frequent first."""
     sheets = []
-    for runs in runs_of(rows).values():
+    for runs in group_runs(rows).values():
         first = runs[0].first
         lines = []
-        for each, searcher in zip(runs, searchers(runs), strict=True):
+        for each, searcher in zip(runs, name_searches(runs), strict=True):
             picked = {row["best_row"]: row for row in each.rows}
             for at, times in Counter(row["best_row"] for row in each.rows).most_common():
                 values = (picked[at][name] for name in ("best_label_value", "best_by_label_target", "regret"))
-                arch = [str(archs[at])] if archs else []
-                lines.append([searcher, str(times), *(number(v, 3) for v in values), str(at), *arch])
-        header = ["search", "repeats", first["label"], first["target"], "regret", "row"]
-        title = f"Networks picked: {first['bench']} {first['dataset']}"
-        sheets.append(Sheet(title, [*header, *(["architecture"] if archs else [])], lines))
+                shown = [number(value, 3) for value in values]
+                lines.append([searcher, str(times), *shown, str(at), picked[at]["best_name"]])
+        header = ["search", "repeats", first["label"], first["target"], "regret", "row", "architecture"]
+        sheets.append(Sheet(f"Networks picked: {first['bench']} {first['dataset']}", header, lines))
     return sheets
 
 
 def figures_of(rows: Sequence[Row]) -> list[tuple[str, Figure]]:
     """Return one plot for each task: mean regret after each query with its interval."""
-    return [_figure(runs) for runs in runs_of(rows).values()]
+    return [_figure(runs) for runs in group_runs(rows).values()]
 
 
 def _figure(runs: Sequence[Runs]) -> tuple[str, Figure]:
     from plotly.graph_objects import Figure
 
     figure, first = Figure(), runs[0].first
-    for i, (each, name) in enumerate(zip(runs, searchers(runs), strict=True)):
+    for i, (each, name) in enumerate(zip(runs, name_searches(runs), strict=True)):
         intervals = [mean_interval(of_query) for of_query in each.regret.T]
         queries = list(range(1, len(intervals) + 1))
         colour, mean = _COLOURS[i % len(_COLOURS)], [interval.mean for interval in intervals]
@@ -144,3 +143,16 @@ def _figure(runs: Sequence[Runs]) -> tuple[str, Figure]:
         "(lower is better; dotted lines end a round)"
     )
     return caption, figure
+
+
+def write_search(path: Path, results: SearchResults) -> None:
+    """Write the page of a search."""
+    summaries = results.summaries()
+    write_page(
+        path,
+        title=results.title,
+        notes=[*results.notes, legend(summaries)],
+        figures=figures_of(results.rows),
+        sheets=[*sheets_of(summaries), *picks_of(results.rows)],
+        settings=results.settings,
+    )
