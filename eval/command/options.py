@@ -85,8 +85,10 @@ class TableFlags:
         ),
     ] = True
 
-    def table_options(self) -> TableOptions:
-        """Return them for `benchmarks.load`."""
+    def table_options(self) -> TableOptions | None:
+        """Return them for `benchmarks.load`; None for the default rules."""
+        if all(getattr(self, field.name) == field.default for field in fields(TableFlags)):
+            return None
         from benchmarks.table_options import TableOptions
 
         return TableOptions(

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from data.readers import is_table_path, read_table
 
 from benchmarks.base import Benchmark
 from data.errors import InputError
@@ -36,13 +35,18 @@ def take_weak(
         if trusted:
             raise InputError(f"a reason for {', '.join(trusted)}, but no weak labels were named")
         return bench, None
+    from data.readers import read, table_suffix  # not needed where no table is named
+
     names: list[str] = []
     for item in items:
-        if is_table_path(item) and item not in bench.weak_names:
+        if table_suffix(Path(item)) and item not in bench.weak_names:
             if not Path(item).is_file():
                 raise InputError(f"there is no file '{item}' of weak labels")
             before, known = set(bench.weak_names), bench
-            bench = bench.with_weak(read_table(Path(item)), source=item, trusted=trusted)
+            found = read(Path(item))
+            for line in found.notices:
+                _log.info(line)
+            bench = bench.with_weak(found.table, source=item, trusted=trusted)
             added = [name for name in bench.weak_names if name not in before or _changed(known, bench, name)]
             if again := [name for name in added if name in before]:
                 _log.info("%s replaces %s of %s", item, ", ".join(again), bench.info.key)

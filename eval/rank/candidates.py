@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from data.readers import read_table
+from data.readers import read
 from threadpoolctl import threadpool_limits
 
 from data.errors import InputError
@@ -54,7 +54,7 @@ def add_candidates(loaded: Loaded, path: str | Path | None, options: TableOption
     """
     if path is None:
         return loaded
-    return replace(loaded, bench=loaded.bench.with_candidates(read_table(Path(path)), options))
+    return replace(loaded, bench=loaded.bench.with_candidates(read(Path(path)).table, options))
 
 
 def find_candidates(loaded: Loaded, dataset: str | None) -> Candidates:
