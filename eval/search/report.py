@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from eval.report.board import LEVEL
 from eval.report.numbers import half_width, number, seconds
 from eval.report.numbers import repeats as count_repeats
+from eval.report.notices import get_notices
+from eval.report.page import write_page
 from eval.report.plots import Plot, Series, finite, slug
 from eval.report.table import UNICODE, Entry, TextTable
-from eval.search.summary import TASK_KEYS, Runs, SearchSummary, runs_of, searchers
-from eval.search.units import Row
+from eval.search.results import SearchResults
+from eval.search.rows import Row
+from eval.search.summary import TASK_KEYS, Runs, SearchSummary, group_runs, name_searches
 from eval.stats import mean_interval
 
 
@@ -34,11 +38,11 @@ def legend(summaries: Sequence[SearchSummary]) -> str:
         parts.append(f"{UNICODE.tied} {count_repeats(repeats)} cannot separate these from the best")
     if repeats > 1:
         parts.append(f"{UNICODE.within} 95 % interval of the mean over {count_repeats(repeats)}")
-    parts.append("regret: the table's best minus the picked network")
+    parts.append("regret: how far the picked network is from the table's best")
     if any(s.reached is not None for s in summaries):
-        parts.append("queries to t: the first after which the regret is at most t")
+        parts.append("queries to t: queries until the regret is at most t")
     if any(s.reached is not None and s.reached < 1 for s in summaries):
-        parts.append("> a repeat that never comes so far counts as all labels seen")
+        parts.append("> lower bound: a repeat that never gets there counts as all labels seen")
     return f" {UNICODE.dot} ".join(parts)
 
 
@@ -61,6 +65,8 @@ def _table(columns: dict[str, list[SearchSummary]]) -> TextTable:
     hidden = {name for name in columns if name.startswith("regret@") and name != before_top}
     if len({s.mean for s in columns["cost"]}) == 1:
         hidden.add("cost")
+    if not any(s.mean for s in columns["pretrain seconds"]):
+        hidden.add("pretrain seconds")
     shown = [column for name, column in columns.items() if name not in hidden]
     order = sorted(range(len(columns["regret"])), key=lambda i: columns["regret"][i].mean)
     title = (
@@ -74,7 +80,7 @@ def _table(columns: dict[str, list[SearchSummary]]) -> TextTable:
 
 def _entry(s: SearchSummary) -> Entry:
     """Return `mean ±half-width` and its rank; a mean that is a lower bound begins with >."""
-    if s.metric == "seconds":
+    if s.metric in ("seconds", "pretrain seconds"):
         return Entry(seconds(s.mean))
     decimals = 1 if s.metric == "cost" or s.reached is not None else 3
     half = half_width(s.mean, s.ci_high, decimals)
@@ -83,26 +89,20 @@ def _entry(s: SearchSummary) -> Entry:
     return Entry(f"{bound}{number(s.mean, decimals)} {half}".strip(), rank)
 
 
-def get_picks(rows: Sequence[Row], archs: Sequence[str] | None) -> list[TextTable]:
-    """Return one table for each task: the networks that each search picked, the most frequent first.
-
-    Args:
-        rows: All rows of a comparison.
-        archs: String of each architecture of the table, if it has one.
-    """
+def get_picks(rows: Sequence[Row]) -> list[TextTable]:
+    """Return one table for each task: the networks that each search picked, the most frequent first."""
     tables = []
-    for runs in runs_of(rows).values():
+    for runs in group_runs(rows).values():
         first = runs[0].first
         lines = []
-        for each, searcher in zip(runs, searchers(runs), strict=True):
+        for each, searcher in zip(runs, name_searches(runs), strict=True):
             picked = {row["best_row"]: row for row in each.rows}
             for at, times in Counter(row["best_row"] for row in each.rows).most_common():
                 values = (picked[at][name] for name in ("best_label_value", "best_by_label_target", "regret"))
-                arch = [str(archs[at])] if archs else []
-                lines.append([searcher, str(times), *(number(v, 3) for v in values), str(at), *arch])
-        header = ["search", "repeats", first["label"], first["target"], "regret", "row"]
-        title = f"Networks picked: {first['bench']} {first['dataset']}"
-        tables.append(TextTable(title, [*header, *(["architecture"] if archs else [])], lines))
+                shown = [number(value, 3) for value in values]
+                lines.append([searcher, str(times), *shown, str(at), picked[at]["best_name"]])
+        header = ["search", "repeats", first["label"], first["target"], "regret", "row", "architecture"]
+        tables.append(TextTable(f"Networks picked: {first['bench']} {first['dataset']}", header, lines))
     return tables
 
 
@@ -136,12 +136,12 @@ def get_conclusions(summaries: Sequence[SearchSummary]) -> list[str]:
 
 def get_plots(rows: Sequence[Row]) -> list[Plot]:
     """Return one plot for each task: mean regret after each query with its interval."""
-    return [_plot(runs) for runs in runs_of(rows).values()]
+    return [_plot(runs) for runs in group_runs(rows).values()]
 
 
 def _plot(runs: Sequence[Runs]) -> Plot:
     first, series = runs[0].first, []
-    for each, name in zip(runs, searchers(runs), strict=True):
+    for each, name in zip(runs, name_searches(runs), strict=True):
         intervals = [mean_interval(of_query) for of_query in each.regret.T]
         series.append(
             Series(
@@ -165,4 +165,20 @@ def _plot(runs: Sequence[Runs]) -> Plot:
         bands=True,
         markers=False,
         rules=[end + 0.5 for end in runs[0].ends[:-1]],
+    )
+
+
+def write_search(path: Path, results: SearchResults) -> None:
+    """Write the page of a search."""
+    summaries = results.summaries()
+    write_page(
+        path,
+        title=results.title,
+        conclusions=get_conclusions(summaries),
+        notices=get_notices(results.rows),
+        notes=results.notes,
+        plots=get_plots(results.rows),
+        tables=[*get_tables(summaries), *get_picks(results.rows)],
+        legend=legend(summaries),
+        settings=results.settings,
     )
