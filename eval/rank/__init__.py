@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
-    from benchmarks.table_options import TableOptions
 
     from benchmarks.base import Benchmark
+    from benchmarks.table_options import TableOptions
 
 
 def rank(

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from data.readers import read
 from threadpoolctl import threadpool_limits
 
 from data.errors import InputError
+from data.readers import read
 from eval.evaluator import fit_and_score
 from eval.grid.plan import Loaded
 from eval.grid.pretraining import pretrain
@@ -19,8 +19,8 @@ from eval.task import Task, Trial
 
 if TYPE_CHECKING:
     import pandas as pd
-    from benchmarks.table_options import TableOptions
 
+    from benchmarks.table_options import TableOptions
     from eval.rank.estimate import Estimate
 
 _log = logging.getLogger("acerank")

@@ -41,7 +41,7 @@ def _leaks(rows: Iterable[Row]) -> list[str]:
     """Return a line for each protocol and data set under which test networks were trained on."""
     shares: dict[tuple[Any, ...], list[float]] = {}
     for row in rows:
-        if row["n_test"]:
+        if row.get("n_test"):
             share = row["n_twins"] / row["n_test"]
             shares.setdefault((_title(row), row["dataset"], row["protocol"]), []).append(share)
     lines = []

@@ -106,7 +106,7 @@ def search(options: Options) -> None:
     from eval.evaluate import Command
     from eval.report.text import show
     from eval.search import search as run
-    from eval.search.report import legend, get_tables
+    from eval.search.report import get_tables, legend
 
     show_messages()
     results = run(
