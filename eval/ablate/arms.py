@@ -12,12 +12,11 @@ import numpy as np
 
 from data.errors import InputError
 from eval.metrics import METRICS
-from eval.report.board import LEVEL
 from eval.report.notices import get_notices
 from eval.report.numbers import count, difference, interval, number, repeats
 from eval.report.page import write_page
 from eval.report.plots import Plot, Series, finite, slug
-from eval.report.summary import TASK_KEYS
+from eval.report.summary import LEVEL, TASK_KEYS
 from eval.report.table import TextTable
 from eval.results import Row
 from eval.stats import holm, mean_interval, paired_difference, paired_pvalue

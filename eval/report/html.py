@@ -12,12 +12,12 @@ import numpy as np
 from data.errors import InputError
 from eval.metrics import METRICS
 from eval.ranking import Ranking
-from eval.report.board import LEVEL, Board, boards, ranks
+from eval.report.board import Board, boards, ranks
 from eval.report.leaderboard import get_ceiling, get_conclusion, get_pretraining, get_test, pretrains
 from eval.report.notices import get_notices
 from eval.report.numbers import interval, number, p_value, repeats, seconds
 from eval.report.page import render_page
-from eval.report.summary import TASK_KEYS, Summary
+from eval.report.summary import LEVEL, TASK_KEYS, Summary
 from eval.results import Results, Row
 from eval.stats import paired_difference
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data.errors import InputError
-from eval.report.board import LEVEL, Board, boards, ordered, ranks
+from eval.report.board import Board, boards, ordered, ranks
 from eval.report.numbers import NONE, count, difference, half_width, number, percent, repeats, seconds
-from eval.report.summary import Summary
+from eval.report.summary import LEVEL, Summary
 from eval.report.table import UNICODE, Entry, TextTable
 
 COMPACT = ("ndcg@10", "kendall_tau", "precision_top@5", "regret@10")

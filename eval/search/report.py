@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from eval.report.board import LEVEL
 from eval.report.notices import get_notices
 from eval.report.numbers import half_width, number, seconds
 from eval.report.numbers import repeats as count_repeats
 from eval.report.page import write_page
 from eval.report.plots import Plot, Series, finite, slug
+from eval.report.summary import LEVEL
 from eval.report.table import UNICODE, Entry, TextTable
 from eval.search.results import SearchResults
 from eval.search.rows import Row
