@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from joblib import cpu_count
 
@@ -16,7 +16,7 @@ from benchmarks.base import Benchmark
 from data.errors import InputError
 from data.names import check_name
 from eval.grid.entries import PREDICTORS, parse
-from eval.grid.folder import claim_folder, sign
+from eval.grid.folder import Signature, claim_folder, sign
 from eval.grid.plan import Plan, build_plan
 from eval.grid.pretraining import cached_encoder, save_encoder
 from eval.grid.run import run_grid
@@ -169,24 +169,12 @@ def run_plan(
     folder = None
     if out is not None or command is not None:
         folder = claim_folder(
-            None if out is None else Path(out), name_folder(plan, kind), kind, plan.signature
+            None if out is None else Path(out), name_folder(plan.benches, kind), kind, plan.signature
         )
-    settings = {
-        "command": list(command.words) if command else [],
-        "options": dict(command.options) if command else {},
-        "baseline": baseline,
-        "benchmarks": {
-            bench.info.key: {"table": bench.content_hash, "size": bench.size_note, **asdict(bench.info)}
-            for bench in plan.benches
-        },
-        "device": device(),
-        "versions": versions(),
-        "run": sign(kind, plan.signature),
-    }
-    with _folder(folder) as place:
-        place.mkdir(parents=True, exist_ok=True)
+    settings = {**describe_run(plan.benches, kind, plan.signature, command), "baseline": baseline}
+    with open_folder(folder) as place:
         write_settings(place, settings, plan.notes)
-        with _progress(len(plan.trials), show=progress) as done:
+        with show_progress(len(plan.trials), show=progress) as done:
             rows = run_grid(plan.trials, plan.metrics, Store(place), jobs=jobs or cpu_count(), done=done)
         if saved is not None and save_encoder_to:
             save_encoder(saved, Path(save_encoder_to))
@@ -201,9 +189,26 @@ def run_plan(
     )
 
 
-def name_folder(plan: Plan, kind: str) -> Path:
+def describe_run(
+    benches: Sequence[Benchmark], kind: str, signature: Signature, command: Command | None
+) -> dict[str, Any]:
+    """Return what settings.json says of a run: what asked for it, on which tables, machine and versions."""
+    return {
+        "command": list(command.words) if command else [],
+        "options": dict(command.options) if command else {},
+        "benchmarks": {
+            bench.info.key: {"table": bench.content_hash, "size": bench.size_note, **asdict(bench.info)}
+            for bench in benches
+        },
+        "device": device(),
+        "versions": versions(),
+        "run": sign(kind, signature),
+    }
+
+
+def name_folder(benches: Sequence[Benchmark], kind: str) -> Path:
     """Return the default folder of a run: runs/BENCH, or runs/BENCH-KIND."""
-    stems = "+".join(dict.fromkeys(Path(bench.info.key).stem for bench in plan.benches))
+    stems = "+".join(dict.fromkeys(Path(bench.info.key).stem for bench in benches))
     return Path("runs") / (stems if kind == "run" else f"{stems}-{kind}")
 
 
@@ -223,16 +228,27 @@ def _encoder_trial(trials: Sequence[Trial]) -> Trial:
 
 
 @contextmanager
-def _folder(folder: Path | None) -> Iterator[Path]:
+def open_folder(folder: Path | None) -> Iterator[Path]:
+    """Make a run's folder, or a temporary one for None."""
     if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
         yield folder
         return
     with tempfile.TemporaryDirectory(prefix="acerank-") as temporary:
         yield Path(temporary)
 
 
+class Titled(Protocol):
+    """What has a title to show."""
+
+    @property
+    def title(self) -> str:
+        """What it is, in a few words."""
+        ...
+
+
 @contextmanager
-def _progress(total: int, *, show: bool) -> Iterator[Callable[[Trial, bool], object]]:
+def show_progress(total: int, *, show: bool) -> Iterator[Callable[[Titled, bool], object]]:
     """Show finished trials on stderr, if that is a terminal."""
     if not (show and sys.stderr.isatty()):
         yield lambda trial, was_stored: None
@@ -244,7 +260,7 @@ def _progress(total: int, *, show: bool) -> Iterator[Callable[[Trial, bool], obj
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("trials", total=total)
 
-        def done(trial: Trial, was_stored: bool) -> None:
+        def done(trial: Titled, was_stored: bool) -> None:
             bar.update(task, advance=1, description=trial.title)
 
         yield done

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +11,7 @@ import numpy as np
 from benchmarks.base import Benchmark
 from data.errors import InputError
 from data.names import check_name
-from data.places import is_place
+from eval.grid.written import parse_value, shorten_name, split_items, split_name, split_parameter
 from eval.provenance import code_hash
 from eval.task import Entry, Task
 from predictors import REGISTRY
@@ -68,16 +66,10 @@ def parse(
         UnknownNameError: An unknown predictor or hyper-parameter; the closest names are given.
         InputError: Not of this form, a value of the wrong type, or one predictor twice.
     """
-    given: list[object] = []
-    for item in (
-        [predictors] if isinstance(predictors, str) or not isinstance(predictors, Iterable) else predictors
-    ):
-        given += (
-            [part.strip() for part in item.split(",") if part.strip()] if isinstance(item, str) else [item]
-        )
+    given = split_items(predictors)
     if not given:
         raise InputError("no predictors were named")
-    named = [_split(item)[0] for item in given if isinstance(item, str)]
+    named = [split_name(item)[0] for item in given if isinstance(item, str)]
     shared = _settings(settings, named)
     asked = [_from_text(item, shared) if isinstance(item, str) else _from_object(item) for item in given]
     titles = [each.title for each in asked]
@@ -88,34 +80,20 @@ def parse(
     return asked
 
 
-def _split(text: str) -> tuple[str, list[str]]:
-    """Return a name, or a place with its attribute, and the hyper-parameters after it."""
-    name, *items = text.split(":")
-    if name not in REGISTRY and items and "=" not in items[0] and is_place(f"{name}:{items[0]}"):
-        name = f"{name}:{items.pop(0)}"
-    return name, items
-
-
-def _short(name: str) -> str:
-    """Return what a predictor is called in reports: a place by its attribute or file."""
-    place, _, attribute = name.partition(":")
-    return attribute or Path(place).stem if is_place(name) else name
-
-
 def _from_text(text: str, shared: Mapping[str, list[tuple[str, str]]]) -> Asked:
-    name, items = _split(text)
+    name, items = split_name(text)
     found: object = REGISTRY[name]
     kind = found if isinstance(found, type) else type(found)
     pretrains, defaults = issubclass(kind, Pretrains), parameter_defaults(kind)
     changed: dict[str, Any] = {}
     weak: str | None = None
-    for key, value in [*shared.get(name, []), *(_pair(item, text) for item in items)]:
+    for key, value in [*shared.get(name, []), *(split_parameter(item, text) for item in items)]:
         if key == "weak" and pretrains:
             weak = value
             continue
         check_name(f"hyper-parameter of {name}", key, [*defaults, *(["weak"] if pretrains else [])])
-        changed[key] = _value(f"{name}.{key}", value, defaults[key])
-    short = _short(name)
+        changed[key] = parse_value(f"{name}.{key}", value, defaults[key])
+    short = shorten_name(name)
     return Asked(short, as_predictor(found, short, **changed), None if weak == DEFAULT else weak)
 
 
@@ -133,30 +111,8 @@ def _settings(settings: Iterable[str], named: list[str]) -> dict[str, list[tuple
         check_name("predictor", name, [*REGISTRY, *named])
         if name not in named:
             raise InputError(f"'{setting}' sets a predictor that is not run; run are {', '.join(named)}")
-        shared.setdefault(name, []).append(_pair(rest, setting))
+        shared.setdefault(name, []).append(split_parameter(rest, setting))
     return shared
-
-
-def _pair(item: str, whole: str) -> tuple[str, str]:
-    key, equals, value = item.partition("=")
-    if not equals or not key:
-        raise InputError(f"'{item}' in '{whole}' is not of the form PARAMETER=VALUE")
-    return key, value
-
-
-def _value(name: str, text: str, default: Any) -> Any:  # noqa: ANN401
-    """Return `text` as a value of the same type as the default."""
-    if isinstance(default, str):
-        return text
-    try:
-        value = ast.literal_eval(text.capitalize() if isinstance(default, bool) else text)
-    except (ValueError, SyntaxError):
-        value = None
-    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if type(value) is not type(default):
-        raise InputError(f"{name}={text}: expected a value like the default, {default!r}")
-    return value
 
 
 def build_entries(

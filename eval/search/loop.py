@@ -8,66 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from benchmarks.base import Benchmark
 from data.errors import InputError
 from data.graphs import Graphs
-from eval.evaluator import fit_and_score, make
-from eval.grid.weak import prepare
-from eval.provenance import code_hash
-from eval.search.strategies import make as make_strategy
+from eval.evaluator import fit_and_score
+from eval.grid.pretraining import pretrain
 from eval.search.strategies.base import Strategy, View
-from eval.task import Cell, Task, digest
+from eval.search.trials import Schedule, SearchTrial
+from eval.task import Task
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How a search goes; its budget is the training size of its task.
-
-    Attributes:
-        strategy: Name of the strategy.
-        rounds: Batches that the budget is spent in.
-        explore: Share of a batch that a strategy which explores draws at random.
-        final_top: Predicted best networks whose labels are looked at in the end, beyond the budget.
-        twins: Whether another string of a queried network may be queried.
-        cost: Column of the table with training times; "" to count trainings.
-    """
-
-    strategy: str
-    rounds: int
-    explore: float
-    final_top: int
-    twins: bool
-    cost: str
-
-
-@dataclass(frozen=True)
-class Unit:
-    """One unit of work: a predictor's block of repeats on one task, stored as a whole."""
-
-    cell: Cell
-    plan: Plan
-
-    @cached_property
-    def identity(self) -> dict[str, Any]:
-        """Everything that determines the queries."""
-        code = code_hash(["eval.search.units", f"eval.search.strategies.{self.plan.strategy}"])
-        return {**self.cell.identity, "plan": vars(self.plan), "search_code": code}
-
-    @cached_property
-    def id(self) -> str:
-        """Sixteen hex digits, the hash of `identity`."""
-        return digest(self.identity)
-
-
-@dataclass(frozen=True)
-class Pool:
-    """The m architectures that may be queried; a search knows them by their place here.
+class SearchPool:
+    """The m architectures that may be queried; a search knows them by their position here.
 
     Attributes:
         rows: (m,) their rows in the table.
@@ -81,19 +37,23 @@ class Pool:
     networks: np.ndarray
     labels: np.ndarray
 
-    @staticmethod
-    def of(task: Task, bench: Benchmark, *, twins: bool) -> Pool:
-        """Return the architectures that have the label and the target.
+    @property
+    def n_networks(self) -> int:
+        """Number of distinct networks."""
+        return len(np.unique(self.networks))
 
-        Args:
-            task: The task.
-            bench: Its benchmark.
-            twins: Whether each string counts as a network of its own.
-        """
-        labels = bench.target(task.dataset, task.label)
-        rows = np.flatnonzero(np.isfinite(labels) & np.isfinite(bench.target(task.dataset, task.target)))
-        names = rows if twins else bench.classes[rows]
-        return Pool(rows, bench.graphs.take(rows), np.unique(names, return_inverse=True)[1], labels[rows])
+
+def build_pool(task: Task, *, twins: bool) -> SearchPool:
+    """Return the architectures that have the label and the target.
+
+    Args:
+        task: The task.
+        twins: Whether each string counts as a network of its own.
+    """
+    labels = task.training_labels
+    rows = np.flatnonzero(np.isfinite(labels) & np.isfinite(task.truth))
+    names = rows if twins else task.bench.classes[rows]
+    return SearchPool(rows, task.graphs.take(rows), np.unique(names, return_inverse=True)[1], labels[rows])
 
 
 @dataclass(frozen=True)
@@ -111,8 +71,23 @@ class Trace:
     seconds: np.ndarray
 
 
+@dataclass(frozen=True)
+class Searched:
+    """The result of a search trial.
+
+    Attributes:
+        traces: One for each repeat.
+        weak_hash: Hash of the weak labels that were pretrained on; "" for none.
+        pretrain_seconds: Seconds that pretraining took when it was done, for all repeats together.
+    """
+
+    traces: list[Trace]
+    weak_hash: str
+    pretrain_seconds: float
+
+
 def batch_sizes(budget: int, rounds: int) -> list[int]:
-    """Return the queries of each round: equal, the first rounds one more where that does not come out even.
+    """Return the queries of each round: equal, or one more in the first rounds if the budget does not divide.
 
     Raises:
         InputError: Fewer queries than rounds, or no round.
@@ -122,42 +97,44 @@ def batch_sizes(budget: int, rounds: int) -> list[int]:
     return [budget // rounds + (i < budget % rounds) for i in range(rounds)]
 
 
-def check_size(unit: Unit, pool: Pool) -> None:
-    """Refuse a search that looks at more networks than there are."""
-    networks, wanted = len(np.unique(pool.networks)), unit.cell.task.train_size + unit.plan.final_top
+def check_size(task: Task, schedule: Schedule, pool: SearchPool) -> None:
+    """Reject a search that looks at more networks than there are."""
+    networks, wanted = pool.n_networks, task.train_size + schedule.final_top
     if wanted > networks:
         raise InputError(
-            f"{unit.cell.task.train_size} queries and a final top {unit.plan.final_top} look at {wanted} "
-            f"networks; {unit.cell.task.bench} has {networks} with the labels of {unit.cell.task.dataset}"
-            + ("" if unit.plan.twins else f" (and {len(pool.rows)} architectures, with --twins)")
+            f"{task.train_size} queries and a final top {schedule.final_top} look at {wanted} networks; "
+            f"{task.bench.info.key} has {networks} with the labels of {task.dataset}"
+            + ("" if schedule.twins else f" (and {len(pool.rows)} architectures, if twins may be queried)")
         )
 
 
 @dataclass(frozen=True)
 class _Step:
+    """A batch: by the strategy, if `choose` is None."""
+
     round: int
     size: int
     scored: bool
-    choose: Callable[[View, int, np.random.Generator], np.ndarray]
+    choose: Callable[[View, int, np.random.Generator], np.ndarray] | None = None
 
 
-def _steps(unit: Unit, strategy: Strategy) -> list[_Step]:
+def _plan_steps(budget: int, schedule: Schedule, *, uses_scores: bool) -> list[_Step]:
     """Return what is done in turn: the first batch, those of the strategy, and the final top."""
-    sizes = batch_sizes(unit.cell.task.train_size, unit.plan.rounds)
+    sizes = batch_sizes(budget, schedule.rounds)
     steps = [_Step(0, sizes[0], scored=False, choose=View.random)]
     for number, size in enumerate(sizes[1:], 1):
-        parts = [size] if strategy.uses_scores else [1] * size
-        steps += [_Step(number, part, strategy.uses_scores, strategy.choose) for part in parts]
-    if unit.plan.final_top:
-        steps.append(_Step(len(sizes), unit.plan.final_top, scored=True, choose=View.best))
+        parts = [size] if uses_scores else [1] * size
+        steps += [_Step(number, part, uses_scores) for part in parts]
+    if schedule.final_top:
+        steps.append(_Step(len(sizes), schedule.final_top, scored=True, choose=View.best))
     return steps
 
 
 class _Repeat:
-    """One repeat of a search as far as it has come."""
+    """The state of one repeat of a search."""
 
-    def __init__(self, pool: Pool, seed: int) -> None:
-        self.pool, self.seed = pool, seed
+    def __init__(self, pool: SearchPool, strategy: Strategy, seed: int) -> None:
+        self.pool, self.strategy, self.seed = pool, strategy, seed
         self.rng = np.random.default_rng(seed)
         self.open = np.ones(len(pool.rows), bool)
         self.queried = np.empty(0, int)
@@ -170,36 +147,60 @@ class _Repeat:
         labels = pool.labels[self.queried]
         seen = None if scores is None else scores[at]
         view = View(pool.graphs, at, pool.networks[at], seen, self.queried, labels)
-        chosen = np.asarray(step.choose(view, step.size, self.rng))
+        choose = step.choose or self._choose
+        chosen = choose(view, step.size, self.rng)
         networks = pool.networks[chosen]
-        if chosen.shape != (step.size,) or not self.open[chosen].all() or len(set(networks)) < step.size:
-            raise InputError(
-                f"round {step.round}: {step.size} candidates, each another network, were to be chosen; the "
-                f"strategy chose {chosen.tolist()}"
-            )
         self.open &= ~np.isin(pool.networks, networks)
         self.queried = np.concatenate([self.queried, chosen])
         self.rounds += [step.round] * step.size
         before = self.seconds[-1] if self.seconds else 0.0
         self.seconds += [before + seconds] * step.size
 
+    def _choose(self, view: View, size: int, rng: np.random.Generator) -> np.ndarray:
+        """Return what the strategy chooses, checked.
 
-def search(unit: Unit, bench: Benchmark) -> tuple[list[Trace], str]:
-    """Search with each repeat of a unit; return what they queried and a hash of the weak labels.
+        Raises:
+            InputError: The strategy fails, or breaks the rules; names it.
+        """
+        name = self.strategy.get_name()
+        try:
+            chosen = np.asarray(self.strategy.choose(view, size, rng))
+        except InputError as error:
+            raise InputError(f"strategy '{name}': {error}") from error
+        except Exception as error:
+            raise InputError(
+                f"strategy '{name}': choose failed: {type(error).__name__}: {error}"
+            ) from error
+        if (
+            chosen.shape != (size,)
+            or chosen.dtype.kind not in "iu"
+            or not np.isin(chosen, view.candidates).all()
+            or len(set(self.pool.networks[chosen])) < size
+        ):
+            raise InputError(
+                f"strategy '{name}': expected {size} candidates from distinct networks, not {chosen.tolist()}"
+            )
+        return chosen
+
+
+def search(searched: SearchTrial) -> Searched:
+    """Search with each repeat of a trial.
+
+    Results do not depend on how many trials run at the same time: every library computes on one thread.
 
     Raises:
         InputError: The table has too few networks, or the predictor or the strategy refuses.
     """
-    task, plan = unit.cell.task, unit.plan
-    pool = Pool.of(task, bench, twins=plan.twins)
-    check_size(unit, pool)
-    strategy = make_strategy(plan.strategy, explore=plan.explore)
-    steps = _steps(unit, strategy)
-    predictor, weak_hash = make(unit.cell.spec), ""
+    trial, schedule = searched.trial, searched.schedule
+    task, strategy = trial.task, searched.asked.strategy
+    pool = build_pool(task, twins=schedule.twins)
+    check_size(task, schedule, pool)
+    steps = _plan_steps(task.train_size, schedule, uses_scores=strategy.uses_scores)
+    predictor, weak_hash, pretrain_seconds = trial.entry.predictor.clone(), "", 0.0
     if any(step.scored for step in steps):
         with threadpool_limits(1):
-            weak_hash = prepare(predictor, unit.cell, bench)
-    repeats = [_Repeat(pool, task.seed + repeat) for repeat in unit.cell.repeats]
+            weak_hash, pretrain_seconds = pretrain(predictor, trial)
+    repeats = [_Repeat(pool, strategy.clone(), task.seed + repeat) for repeat in trial.repeats]
     for step in steps:
         scores, seconds = [None] * len(repeats), 0.0
         if step.scored:
@@ -209,10 +210,7 @@ def search(unit: Unit, bench: Benchmark) -> tuple[list[Trace], str]:
                 predictor, pool.graphs, pool.labels, trains, seeds, everything
             )
             seconds = (fit_seconds + predict_seconds) / len(repeats)
-        for repeat, of_repeat in zip(repeats, scores, strict=True):
-            repeat.take(step, of_repeat, seconds)
-    traces = [
-        Trace(pool.rows[repeat.queried], np.array(repeat.rounds), np.array(repeat.seconds))
-        for repeat in repeats
-    ]
-    return traces, weak_hash
+        for repeat, own in zip(repeats, scores, strict=True):
+            repeat.take(step, own, seconds)
+    traces = [Trace(pool.rows[r.queried], np.array(r.rounds), np.array(r.seconds)) for r in repeats]
+    return Searched(traces, weak_hash, pretrain_seconds)

@@ -1,140 +1,229 @@
-"""From the options of a search to its results: resolve, run, summarise, print, report."""
+"""From what a user asks of a search to its results: resolve, check, run."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+import logging
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from joblib import cpu_count
 
-import benchmarks
 from benchmarks.base import Benchmark
 from data.errors import InputError
-from data.files import atomic_path
 from data.names import check_name
-from eval.command.leaderboard import announce, request_of, say, settings_of
-from eval.command.options import Options
-from eval.command.specs import parse
-from eval.grid.requests import applicable, tasks_of
-from eval.grid.weak import resolve, weak_option
-from eval.report.page import write_page
-from eval.report.sheets import show
-from eval.search.loop import Plan, Pool, Unit, batch_sizes, check_size
-from eval.search.report import figures_of, legend, picks_of, sheets_of
-from eval.search.strategies import names
-from eval.search.summary import summarise
-from eval.search.units import Row, run_units
-from eval.task import Spec, Task, grid
+from eval.evaluate import Command, describe_run, name_folder, open_folder, show_progress
+from eval.grid.entries import Asked, build_entries, leave_out, parse
+from eval.grid.folder import Signature, claim_folder
+from eval.grid.plan import Loaded, as_list, file_hash, load_benchmark
+from eval.grid.store import Store
+from eval.grid.tasks import build_tasks
+from eval.provenance import code_hash
+from eval.results import write_settings
+from eval.search.asked import AskedStrategy, parse_strategies
+from eval.search.describe import describe_task, describe_unsourced
+from eval.search.loop import batch_sizes, build_pool, check_size
+from eval.search.results import SearchResults
+from eval.search.run import run_trials
+from eval.search.trials import Schedule, SearchTrial, build_search_trials
+from eval.task import Task
 
-_THRESHOLDS = {"%": (1.0, 0.5, 0.2)}  # by the unit of the target
+if TYPE_CHECKING:
+    from benchmarks.table_options import TableOptions
+
+PREDICTORS = ("acenas", "gcn", "random_forest", "random_order")
+_REGRETS = {"%": (1.0, 0.5, 0.2)}  # default regrets to count the queries to, by the unit of the target
 _TIME = "train_time"  # columns of training times, in seconds, begin with this
+_log = logging.getLogger("acerank")
 
 
 @dataclass(frozen=True)
-class SearchOptions(Options):
-    """What the command line was given; see `python -m eval.search --help`."""
+class SearchPlan:
+    """Searches, resolved: nothing is looked up by name from here on.
 
-    strategies: Sequence[str] = ("half_random",)
-    budget: int = 100
-    rounds: int = 5
-    explore: float = 0.5
-    final_top: int = 10
-    twins: bool = False
-    regrets: Sequence[float] | None = None
-    cost: str | None = None
+    Attributes:
+        trials: Every trial.
+        notes: What a reader has to know, a sentence each.
+        repeats: Repeats of each search.
+        regrets: Regrets to count the queries to.
+    """
 
+    trials: list[SearchTrial]
+    notes: list[str]
+    repeats: int
+    regrets: list[float]
 
-def run(options: SearchOptions, format_: str) -> None:
-    """Run the searches of `options`, print their table and write the report."""
-    specs = parse(options.predictors, options.settings)
-    for name in options.strategies:
-        check_name("strategy", name, names())
-    sizes = batch_sizes(options.budget, options.rounds)
-    bench = benchmarks.load(options.bench, offline=options.offline)
-    announce(bench)
-    weak, weak_table, bench = weak_option(options.weak, bench)
-    tasks = _tasks(options, bench, str(weak_table or ""))
-    if not options.chosen:
-        specs, left_out = applicable(specs, bench, tasks)
-        for line in left_out:
-            say(line)
-    specs = resolve(specs, bench, [task.dataset for task in tasks], weak, str(options.encoder or ""))
-    units = _units(options, bench, tasks, specs)
-    notes = [_describe(task, options, bench, sizes) for task in tasks]
-    for note in notes:
-        say(note)
-    folder = options.out or Path("runs") / f"{Path(options.bench).stem}-search"
-    finished = iter(range(1, len(units) + 1))
+    @property
+    def benches(self) -> list[Benchmark]:
+        """The benchmarks, in order."""
+        found = (each.trial.task.bench for each in self.trials)
+        return list({id(bench): bench for bench in found}.values())
 
-    def done(unit: Unit, seconds: float | None) -> None:
-        cell, took = unit.cell, "found" if seconds is None else f"{seconds:.1f} s"
-        what = f"{cell.task.dataset}, {unit.plan.strategy}, {cell.spec.label}"
-        say(f"{next(finished)}/{len(units)}: {what}, repeats {cell.repeats[0]}-{cell.repeats[-1]}: {took}")
-
-    rows = run_units(units, folder, jobs=options.jobs or cpu_count(), done=done)
-    _report(options, format_, folder, bench, tasks, rows, "s" if units[0].plan.cost else "trainings", notes)
+    @property
+    def signature(self) -> Signature:
+        """The parts of the search and their repeats, to tell searches apart."""
+        return {name_part(each): self.repeats for each in self.trials}
 
 
-def _report(
-    options: SearchOptions,
-    format_: str,
-    folder: Path,
-    bench: Benchmark,
-    tasks: Sequence[Task],
-    rows: Sequence[Row],
-    cost_unit: str,
-    notes: Sequence[str],
-) -> None:
-    """Summarise the rows; write settings.json and search.html; print."""
-    target_units = {task.dataset: bench.label_column(task.dataset, task.target).unit for task in tasks}
-    summaries = summarise(rows, _thresholds(options, target_units), target_units, cost_unit)
-    settings = settings_of(options, bench, "eval.search")
-    with atomic_path(folder / "settings.json") as part:
-        part.write_text(json.dumps(settings, indent=2), "utf-8")
-    sheets, signs = sheets_of(summaries), legend(summaries)
-    archs = bench.table.column("arch").to_pylist() if "arch" in bench.table.names else None
-    cite = f"Cite: {bench.info.citation}. Licence: {bench.info.licence}."
-    write_page(
-        folder / "search.html",
-        title=f"{bench.info.title}: search under a budget of {options.budget} labels",
-        notes=[note for note in (*notes, bench.info.notes, cite, signs) if note],
-        figures=figures_of(rows),
-        sheets=[*sheets, *picks_of(rows, archs)],
-        settings=settings,
+def name_part(trial: SearchTrial) -> str:
+    """Return what a part of a search is called: a predictor and a strategy on a task of one table."""
+    task, schedule = trial.trial.task, trial.schedule
+    twins = ", twins" if schedule.twins else ""
+    return (
+        f"{trial.trial.entry.name} by {trial.asked.title} on {task.bench.info.key} {task.dataset}, "
+        f"{task.label} -> {task.target}, {task.train_size} queries in {schedule.rounds} rounds, "
+        f"final top {schedule.final_top}{twins}, seed {task.seed}, table {task.bench.content_hash}"
     )
-    show(format_, sheets, [asdict(s) for s in summaries])
-    say(signs)
-    say(f"search_rows.jsonl and search.html are in {folder}")
 
 
-def _tasks(options: SearchOptions, bench: Benchmark, weak_table: str) -> list[Task]:
-    """Return a task for each data set, with the budget as its training size."""
-    # Nothing is split here: one row of any protocol resolves data sets, label and target.
-    request = replace(request_of(options, weak_table), protocols=["uniform"], train_sizes=[1])
-    found = tasks_of(request, bench)
-    return [replace(task, protocol="search", train_size=options.budget) for task in found]
+def build_search_plan(
+    bench: str | Path | Benchmark | Sequence[str | Path | Benchmark],
+    predictors: str | Iterable[object] | None,
+    strategies: str | Iterable[object],
+    *,
+    budget: int,
+    rounds: int,
+    final_top: int,
+    twins: bool,
+    regrets: Sequence[float] | None,
+    cost: str | None,
+    repeats: int,
+    datasets: str | Sequence[str] | None,
+    target: str | None,
+    label: str | None,
+    weak: str | Sequence[str] | None,
+    trusted_weak: Mapping[str, str] | None,
+    encoder: str | Path | None,
+    settings: Sequence[str],
+    seed: int,
+    offline: bool,
+    table: TableOptions | None,
+) -> SearchPlan:
+    """Resolve what `eval.search.search` is asked for, and log what a reader has to know.
+
+    Arguments and errors are those of `search`.
+    """
+    by, schedule = parse_strategies(strategies), Schedule(rounds, final_top, twins)
+    check_numbers(schedule, budget, repeats, regrets)
+    asked = _choose_predictors(predictors, settings, by, schedule)
+    encoder_hash = file_hash(encoder) if encoder else ""
+    given = [bench] if isinstance(bench, str | Path | Benchmark) else bench
+    loaded = [
+        load_benchmark(each, as_list(weak), trusted_weak, target, offline=offline, table=table)
+        for each in given
+    ]
+    code = code_hash(["eval.search.loop"])
+    trials: list[SearchTrial] = []
+    for each in loaded:
+        tasks = _build_tasks(each, as_list(datasets), label, budget, seed)
+        for task in tasks:
+            check_size(task, schedule, build_pool(task, twins=twins))
+        own = _leave_out(asked, each.bench, tasks) if predictors is None else asked
+        entries = build_entries(
+            own, tasks, weak=each.weak, encoder=str(encoder or ""), encoder_hash=encoder_hash
+        )
+        column = _choose_cost(cost, each.bench)
+        for task in tasks:
+            trials += build_search_trials(
+                task, entries, by, schedule, repeats=repeats, code=code, cost=column
+            )
+    notes = _describe(trials, loaded, schedule)
+    return SearchPlan(trials, notes, repeats, _choose_regrets(regrets, trials))
 
 
-def _units(
-    options: SearchOptions, bench: Benchmark, tasks: Sequence[Task], specs: Sequence[Spec]
-) -> list[Unit]:
-    """Return the units, each checked to be possible on the table."""
-    cost = _cost(options.cost, bench)
-    units = []
-    for name in options.strategies:
-        plan = Plan(name, options.rounds, options.explore, options.final_top, options.twins, cost)
-        units += [Unit(cell, plan) for cell in grid(tasks, specs, options.repeats)]
-    units.sort(key=lambda unit: tasks.index(unit.cell.task))
-    for task in tasks:
-        unit = next(unit for unit in units if unit.cell.task == task)
-        check_size(unit, Pool.of(task, bench, twins=options.twins))
-    return units
+def run_search_plan(
+    plan: SearchPlan,
+    *,
+    out: str | Path | None = None,
+    jobs: int = 1,
+    progress: bool = True,
+    command: Command | None = None,
+) -> SearchResults:
+    """Run a plan, resuming what its folder holds.
+
+    Args:
+        plan: What `build_search_plan` returned.
+        out: Where finished trials and rows are kept; None for a command's default, else for nothing.
+        jobs: Processes; 0 for one a core.
+        progress: Show progress on stderr, if that is a terminal.
+        command: The command line that asks; None from Python.
+
+    Raises:
+        InputError: The folder holds another run.
+    """
+    folder = None
+    if out is not None or command is not None:
+        default = name_folder(plan.benches, "search")
+        folder = claim_folder(None if out is None else Path(out), default, "search", plan.signature)
+    settings = describe_run(plan.benches, "search", plan.signature, command)
+    settings |= {"regrets": plan.regrets}
+    with open_folder(folder) as place:
+        write_settings(place, settings, plan.notes)
+        with show_progress(len(plan.trials), show=progress) as done:
+            rows = run_trials(plan.trials, Store(place), jobs=jobs or cpu_count(), done=done)
+    return SearchResults(rows, settings=settings, notes=plan.notes, folder=folder, regrets=plan.regrets)
 
 
-def _cost(asked: str | None, bench: Benchmark) -> str:
+def check_numbers(schedule: Schedule, budget: int, repeats: int, regrets: Sequence[float] | None) -> None:
+    """Raise InputError for numbers that make no search."""
+    batch_sizes(budget, schedule.rounds)
+    if schedule.final_top < 0:
+        raise InputError(f"the final top must be at least 0, not {schedule.final_top}")
+    if repeats < 1:
+        raise InputError(f"repeats must be at least 1, not {repeats}")
+    for regret in regrets or ():
+        if not 0 <= regret < math.inf:
+            raise InputError(f"a regret must be a number from 0 up, not {regret}")
+
+
+def _choose_predictors(
+    predictors: str | Iterable[object] | None,
+    settings: Sequence[str],
+    strategies: Sequence[AskedStrategy],
+    schedule: Schedule,
+) -> list[Asked]:
+    """Return the predictors; one that is never asked will do where none has a say."""
+    guided = schedule.final_top or (schedule.rounds > 1 and any(s.strategy.uses_scores for s in strategies))
+    if guided:
+        return parse(PREDICTORS if predictors is None else predictors, settings)
+    if predictors is not None:
+        raise InputError(
+            f"predictors would have no effect: {', '.join(s.title for s in strategies)} asks none in "
+            f"{schedule.rounds} {'round' if schedule.rounds == 1 else 'rounds'}, and there is no final top"
+        )
+    return parse("random_order", settings)
+
+
+def _build_tasks(
+    loaded: Loaded, datasets: Sequence[str] | None, label: str | None, budget: int, seed: int
+) -> list[Task]:
+    """Return a task for each data set, with the budget as its training size.
+
+    Nothing is split here: one row of the plainest protocol resolves data sets, label and target.
+    """
+    tasks = build_tasks(
+        loaded.bench,
+        datasets=datasets,
+        target=loaded.target,
+        label=label,
+        protocols=["uniform"],
+        train_sizes=[1],
+        seed=seed,
+    )
+    return [replace(task, train_size=budget) for task in tasks]
+
+
+def _leave_out(asked: Sequence[Asked], bench: Benchmark, tasks: Sequence[Task]) -> list[Asked]:
+    kept, lines = leave_out(asked, bench, tasks)
+    for line in lines:
+        _log.info(line)
+    return kept
+
+
+def _choose_cost(asked: str | None, bench: Benchmark) -> str:
     """Return the column of training times; "" if the table has none, or several and none was asked for.
 
     Raises:
@@ -143,40 +232,37 @@ def _cost(asked: str | None, bench: Benchmark) -> str:
     """
     found = [name for name in bench.table.names if name.startswith(_TIME)]
     name = asked or (found[0] if len(found) == 1 else "")
-    if name and not np.isfinite(bench.table.values(name)).all():
-        raise InputError(f"--cost {name}: some networks have no training time in this column")
+    if name:
+        check_name("column", name, bench.table.names)
+        missing = np.flatnonzero(~np.isfinite(bench.table.values(name)))
+        if len(missing):
+            raise InputError(
+                f"column '{name}' has no training time for {len(missing):,} of {len(bench):,} architectures, "
+                f"the first in row {missing[0]}"
+            )
     return name
 
 
-def _thresholds(options: SearchOptions, units: dict[str, str]) -> Sequence[float]:
+def _choose_regrets(asked: Sequence[float] | None, trials: Sequence[SearchTrial]) -> list[float]:
     """Return the regrets to count the queries to; no default where the targets differ in unit."""
-    if options.regrets is not None:
-        return options.regrets
-    different = set(units.values())
-    return _THRESHOLDS.get(different.pop(), ()) if len(different) == 1 else ()
+    if asked is not None:
+        return list(asked)
+    tasks = [each.trial.task for each in trials]
+    units = {task.bench.label_column(task.dataset, task.target).unit for task in tasks}
+    return list(_REGRETS.get(units.pop(), ())) if len(units) == 1 else []
 
 
-def _describe(task: Task, options: SearchOptions, bench: Benchmark, sizes: Sequence[int]) -> str:
-    """Return one line that says what is seen, how much of it, and what the best pick could be."""
-    label, target = (bench.label_column(task.dataset, name) for name in (task.label, task.target))
-    values, labels = (bench.target(task.dataset, name) for name in (task.target, task.label))
-    pool = Pool.of(task, bench, twins=options.twins)
-    least = np.nanmax(values) - values[pool.rows[np.argmax(labels[pool.rows])]]
-    seen = f"{task.train_size} queries in rounds of {', '.join(map(str, sizes))}"
-    if options.final_top:
-        seen += (
-            f", then the predicted top {options.final_top}: {task.train_size + options.final_top} labels seen"
-        )
-    line = (
-        f"{task.dataset}: searched by {label.target} ({label.note or label.name}), judged on {target.target} "
-        f"({target.note or target.name}); {seen} of {len(pool.rows):,} architectures, "
-        f"{len(np.unique(pool.networks)):,} networks; the table's best has {np.nanmax(values):.3f}, and "
-        f"whoever saw every {task.label} would pick one with a regret of {least:.3f}"
-    )
-    if task.label == task.target:
-        line += f". The search sees {task.target} itself" + (
-            f": {task.dataset} has no {bench.info.label}"
-            if bench.info.label not in bench.labels(task.dataset)
-            else ""
-        )
-    return line
+def _describe(trials: Sequence[SearchTrial], loaded: Sequence[Loaded], schedule: Schedule) -> list[str]:
+    """Return the notes of a search; what `load_benchmark` has not logged is logged here."""
+    tasks = list(dict.fromkeys(each.trial.task for each in trials))
+    notes = [describe_task(task, schedule, name_bench=len(loaded) > 1) for task in tasks]
+    notes += describe_unsourced(trials)
+    for note in notes:
+        _log.info(note)
+    for each in loaded:
+        bench, info = each.bench, each.bench.info
+        if bench.stands_in_for:
+            notes.insert(0, f"This is {info.title}, not the real table: {bench.stands_in_for}")
+        notes += [f"{info.title}: {bench.size_note}", *bench.notices, info.notes]
+        notes.append(f"Cite: {info.citation}. Licence: {info.licence}.")
+    return [note for note in notes if note]

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from eval.search.units import Row
+from data.errors import InputError
+from eval.search.rows import Row
 from eval.stats import best_and_ties, mean_interval
 
 TASK_KEYS = ("bench", "dataset", "target", "label")
-_SLACK = 1e-9  # regrets are differences: what their rounding is worth
+_SLACK = 1e-9  # regrets are differences: allow for their rounding
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,12 @@ class SearchSummary:
         searcher: Predictor and strategy as one name; the strategy is left out where all share it.
         metric: The target of the network that was picked; "regret", what it lacks of the table's best;
             "regret@q", the same after q queries; "queries to t", the first query with regret at most t;
-            "cost"; "seconds".
+            "cost"; "seconds"; "pretrain seconds", for all repeats together.
         unit: Unit of the values.
-        direction: 1 if larger is better, -1 if smaller is, 0 if it is no merit.
+        direction: 1 if larger is better, -1 if smaller is better, 0 for costs.
         mean, ci_low, ci_high: Mean over repeats with its 95 % interval (Student's t); no interval from one.
         repeats: Number of repeats.
-        reached: Share of the repeats that came to the regret t; None for other measures. A repeat that did
+        reached: Share of the repeats that reached the regret t; None for other measures. A repeat that did
             not counts as all labels seen, so the mean is then a lower bound.
         budget: Queries of the search.
         labels_seen: Queries and final top together.
@@ -76,14 +77,35 @@ class Runs:
     ends: list[int]
 
 
-def runs_of(rows: Iterable[Row]) -> dict[tuple[Any, ...], list[Runs]]:
-    """Group rows by task, and within a task by search, in the order in which they appear."""
+def group_runs(rows: Iterable[Row]) -> dict[tuple[Any, ...], list[Runs]]:
+    """Group rows by task, and within a task by search, in the order in which they appear.
+
+    Raises:
+        InputError: A search lacks repeats that another has, or queries that another repeat has.
+    """
     found: dict[tuple[Any, ...], dict[tuple[str, str], dict[int, list[Row]]]] = {}
     for row in rows:
         task = tuple(row[key] for key in TASK_KEYS)
         by_repeat = found.setdefault(task, {}).setdefault((row["predictor"], row["strategy"]), {})
         by_repeat.setdefault(row["repeat"], []).append(row)
-    return {task: [_runs(list(of.values())) for of in searches.values()] for task, searches in found.items()}
+    for task, searches in found.items():
+        _check_complete(task, searches)
+    return {
+        task: [_runs([repeats[each] for each in sorted(repeats)]) for repeats in searches.values()]
+        for task, searches in found.items()
+    }
+
+
+def _check_complete(task: tuple[Any, ...], searches: dict[tuple[str, str], dict[int, list[Row]]]) -> None:
+    repeats = {repeat for by_repeat in searches.values() for repeat in by_repeat}
+    queries = max(len(rows) for by_repeat in searches.values() for rows in by_repeat.values())
+    for (predictor, strategy), by_repeat in searches.items():
+        missing = [each for each in sorted(repeats) if len(by_repeat.get(each, ())) < queries]
+        if missing:
+            raise InputError(
+                f"incomplete search: {predictor} by {strategy} on {', '.join(map(str, task))} lacks repeats "
+                f"{', '.join(map(str, missing[:5]))}; run it again to the end"
+            )
 
 
 def _runs(repeats: list[list[Row]]) -> Runs:
@@ -96,7 +118,7 @@ def _runs(repeats: list[list[Row]]) -> Runs:
     )
 
 
-def searchers(runs: Sequence[Runs]) -> list[str]:
+def name_searches(runs: Sequence[Runs]) -> list[str]:
     """Return a name for each search: its predictor, and its strategy unless all share it."""
     one = len({each.first["strategy"] for each in runs}) == 1
     return [
@@ -114,14 +136,15 @@ class _Measure:
     reached: np.ndarray | None = None
 
 
-def _measures(runs: Runs, thresholds: Sequence[float], unit: str, cost_unit: str) -> list[_Measure]:
+def _measures(runs: Runs, thresholds: Sequence[float]) -> list[_Measure]:
     """Return (repeats,) values of each measure of a search."""
 
     def last(name: str) -> np.ndarray:
         return np.array([row[name] for row in runs.rows])
 
+    first_row, unit = runs.first, runs.first["target_unit"]
     measures = [
-        _Measure(runs.first["target"], unit, 1, last("best_by_label_target")),
+        _Measure(first_row["target"], unit, first_row["direction"], last("best_by_label_target")),
         _Measure("regret", unit, -1, last("regret")),
         *(_Measure(f"regret@{end}", unit, -1, runs.regret[:, end - 1]) for end in runs.ends),
     ]
@@ -130,27 +153,26 @@ def _measures(runs: Runs, thresholds: Sequence[float], unit: str, cost_unit: str
         reached = np.any(good, axis=1)
         first = np.where(reached, good.argmax(1) + 1, good.shape[1])
         measures.append(_Measure(f"queries to {threshold:g}", "queries", -1, first, reached))
-    measures.append(_Measure("cost", cost_unit, 0, last("cost")))
+    measures.append(_Measure("cost", first_row["cost_unit"], 0, last("cost")))
     measures.append(_Measure("seconds", "s", 0, last("seconds")))
+    measures.append(_Measure("pretrain seconds", "s", 0, last("pretrain_seconds")))
     return measures
 
 
-def summarise(
-    rows: Sequence[Row], thresholds: Sequence[float], units: dict[str, str], cost_unit: str
-) -> list[SearchSummary]:
+def summarise(rows: Sequence[Row], thresholds: Sequence[float]) -> list[SearchSummary]:
     """Summarise searches, in the order in which tasks and searches appear.
 
     Args:
         rows: All rows of a comparison.
         thresholds: Regrets to count the queries to, in the unit of the target.
-        units: Unit of the target on each data set.
-        cost_unit: Unit of the costs.
+
+    Raises:
+        InputError: A search is incomplete.
     """
     summaries = []
-    for runs in runs_of(rows).values():
-        unit = units[runs[0].first["dataset"]]
-        measured = [_measures(each, thresholds, unit, cost_unit) for each in runs]
-        names = searchers(runs)
+    for runs in group_runs(rows).values():
+        measured = [_measures(each, thresholds) for each in runs]
+        names = name_searches(runs)
         for column in zip(*measured, strict=True):
             best, tied = 0, np.zeros(len(runs), bool)
             if column[0].direction:

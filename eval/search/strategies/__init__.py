@@ -2,54 +2,57 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from data.errors import AcerankError
-from data.names import check_name
+from data.registry import Registry
 
 if TYPE_CHECKING:
+    from eval.search.strategies.base import Strategy, View
+
+__all__ = ["REGISTRY", "Strategy", "View", "describe", "get", "names"]
+
+
+def _is_strategy(member: object) -> bool:
+    """Return whether a module's member is a strategy. Abstract classes are bases, not strategies."""
     from eval.search.strategies.base import Strategy
 
-_NOT_STRATEGIES = {"__init__", "base"}
+    return inspect.isclass(member) and issubclass(member, Strategy) and not inspect.isabstract(member)
+
+
+REGISTRY: Registry[type[Strategy]] = Registry(
+    "strategy",
+    package="eval.search.strategies",
+    skip=frozenset({"base"}),
+    group="acerank.strategies",
+    is_member=_is_strategy,
+)
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    """Import the contract when it is first used: listing names imports no numerical library."""
+    if name not in ("Strategy", "View"):
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    return getattr(import_module("eval.search.strategies.base"), name)
 
 
 def names() -> list[str]:
     """Return the names of all strategies, in alphabetical order, without importing any."""
-    return sorted(p.stem for p in Path(__file__).parent.glob("*.py") if p.stem not in _NOT_STRATEGIES)
+    return list(REGISTRY)
 
 
 def describe(name: str) -> str:
     """Return the first line of a strategy's docstring, without importing it."""
-    path = Path(__file__).parent / f"{check_name('strategy', name, names())}.py"
-    return (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").partition("\n")[0]
+    return REGISTRY.describe(name)
 
 
 def get(name: str) -> type[Strategy]:
-    """Return a strategy's class.
+    """Return a strategy's class by name, or by place: "./my_strategy.py", "my_package.search:Mine".
 
     Raises:
         UnknownNameError: There is no such strategy; the closest names are given.
-        AcerankError: Its module does not define exactly one Strategy.
+        InputError: There is no such file or module, or importing it failed.
+        AcerankError: Its module does not define exactly one public strategy.
     """
-    from eval.search.strategies.base import Strategy
-
-    module = import_module(f"eval.search.strategies.{check_name('strategy', name, names())}")
-    found = [
-        member
-        for _, member in inspect.getmembers(module, inspect.isclass)
-        if issubclass(member, Strategy) and member.__module__ == module.__name__
-    ]
-    if len(found) != 1:
-        raise AcerankError(f"{module.__file__} must define exactly one Strategy, not {len(found)}")
-    return found[0]
-
-
-def make(name: str, **options: object) -> Strategy:
-    """Return a strategy, made with those of the options that it takes."""
-    strategy = get(name)
-    taken = inspect.signature(strategy).parameters
-    return strategy(**{key: value for key, value in options.items() if key in taken})
+    return REGISTRY[name]

@@ -1,4 +1,4 @@
-"""All of a batch from the ranker's top."""
+"""The predicted top and nothing else."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from eval.search.strategies.base import Strategy, View
 
 
 class Greedy(Strategy):
-    """The predicted best and nothing else."""
+    """Queries the predicted best, without exploring."""
 
     def choose(self, view: View, size: int, rng: np.random.Generator) -> np.ndarray:
         """Return the predicted best."""

@@ -1,20 +1,30 @@
-"""The paper's: half of a batch from the ranker's top, the rest at random (--explore)."""
+"""The paper's: part of a batch from the predicted top, the rest at random (explore, 0.5 by default)."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from data.errors import InputError
 from eval.search.strategies.base import Strategy, View
 
 
 class HalfRandom(Strategy):
-    """The predicted best, and a share of random networks that keeps the ranker honest.
+    """The predicted best, and a share of random networks that keeps the predictor from fooling itself.
 
     Source: AceNAS (arXiv 2108.03001), section 3.4 and its published code.
     """
 
     def __init__(self, *, explore: float = 0.5) -> None:
-        """Draw the share `explore` of each batch at random, rounded down."""
+        """Set the random share.
+
+        Args:
+            explore: Share of each batch that is drawn at random, rounded down.
+
+        Raises:
+            InputError: `explore` is not between 0 and 1.
+        """
+        if not 0 <= explore <= 1:
+            raise InputError(f"half_random: explore must be between 0 and 1, not {explore}")
         self.explore = explore
 
     def choose(self, view: View, size: int, rng: np.random.Generator) -> np.ndarray:

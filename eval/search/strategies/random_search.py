@@ -1,4 +1,4 @@
-"""Every query at random; the ranker, trained once on all of them, only names the final top."""
+"""Every query at random; the predictor, trained once on all of them, only picks the final top."""
 
 from __future__ import annotations
 

@@ -1,0 +1,55 @@
+"""What a reader of a search has to know, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from eval.search.loop import batch_sizes, build_pool
+from eval.search.trials import Schedule, SearchTrial
+from eval.task import Task
+
+
+def describe_task(task: Task, schedule: Schedule, *, name_bench: bool = False) -> str:
+    """Return one line that says which labels are seen, how many, and what the best pick could be.
+
+    Args:
+        task: The task.
+        schedule: How its labels are spent.
+        name_bench: Whether to name the benchmark, because there are several.
+    """
+    bench = task.bench
+    label, target = (bench.label_column(task.dataset, name) for name in (task.label, task.target))
+    pool = build_pool(task, twins=schedule.twins)
+    most = np.nanmax(task.truth)
+    least = most - task.truth[pool.rows[np.argmax(pool.labels)]]
+    sizes = ", ".join(map(str, batch_sizes(task.train_size, schedule.rounds)))
+    seen = f"{task.train_size} queries in rounds of {sizes}"
+    if schedule.final_top:
+        labels_seen = task.train_size + schedule.final_top
+        seen += f", then the predicted top {schedule.final_top}: {labels_seen} labels seen"
+    name = f"{bench.info.key} {task.dataset}" if name_bench else task.dataset
+    line = (
+        f"{name}: searched by {label.target} ({label.note or label.name}), evaluated on {target.target} "
+        f"({target.note or target.name}); {seen} of {len(pool.rows):,} architectures, "
+        f"{pool.n_networks:,} networks; the table's best is {target.direction * most:.3f}, and selecting by "
+        f"{task.label} with full information has regret {least:.3f}"
+    )
+    if task.label == task.target:
+        line += f". The search sees {task.target} itself"
+        if bench.info.label not in bench.labels(task.dataset):
+            line += f": {task.dataset} has no {bench.info.label}"
+    if schedule.rounds == 1:
+        line += ". One round: every query is drawn at random, the strategy chooses none"
+    return line
+
+
+def describe_unsourced(trials: Sequence[SearchTrial]) -> list[str]:
+    """Return a line for each predictor and strategy without a source file."""
+    entries = {each.trial.entry.name for each in trials if each.trial.entry.code is None}
+    strategies = {each.asked.title for each in trials if each.asked.code is None}
+    return [
+        f"{name} has no source file: its searches are not reused, they are run every time"
+        for name in (*sorted(entries), *sorted(strategies))
+    ]

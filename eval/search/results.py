@@ -1,0 +1,138 @@
+"""SearchResults: what came out of searches, as a value that is loaded, summarised and shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from data.errors import InputError, MissingTableError, TableError
+from eval.results import SETTINGS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from eval.search.rows import Row
+    from eval.search.summary import SearchSummary
+
+ROWS = "search_rows.jsonl"
+
+
+class SearchResults:
+    """Rows of searches, one for each task, search, repeat and query.
+
+    Attributes:
+        rows: The rows, as `search_rows.jsonl` holds them.
+        settings: What reproduces them.
+        notes: What a reader has to know, a sentence each.
+        folder: Where they are stored; None if they are not.
+        regrets: Regrets to count the queries to, in the unit of the target.
+    """
+
+    def __init__(
+        self,
+        rows: Sequence[Row],
+        *,
+        settings: dict[str, Any] | None = None,
+        notes: Sequence[str] = (),
+        folder: Path | None = None,
+        regrets: Sequence[float] = (),
+    ) -> None:
+        """Hold rows.
+
+        Raises:
+            InputError: There are none.
+        """
+        if not rows:
+            raise InputError("there are no results of a search")
+        self.rows, self.settings, self.notes, self.folder = list(rows), settings or {}, list(notes), folder
+        self.regrets = list(regrets)
+
+    @staticmethod
+    def load(path: str | Path) -> SearchResults:
+        """Load the results of a search from its folder.
+
+        Raises:
+            MissingTableError: There is no search.
+            TableError: A file of it is damaged, or was written by another version.
+        """
+        folder = Path(path)
+        if not (folder / ROWS).is_file():
+            raise MissingTableError(f"'{folder}' holds no search: there is no {ROWS}")
+        try:
+            rows = [json.loads(line) for line in (folder / ROWS).read_text("utf-8").splitlines() if line]
+            settings = json.loads((folder / SETTINGS).read_text("utf-8"))
+            if not rows or not all("trial" in row for row in rows):
+                raise TableError(f"the search in '{folder}' was written by another version; run again")
+            notes, regrets = settings["notes"], settings["regrets"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise TableError(f"the search in '{folder}' is damaged: {error}") from error
+        return SearchResults(rows, settings=settings, notes=notes, folder=folder, regrets=regrets)
+
+    def __repr__(self) -> str:
+        """Return one line that says how much there is."""
+        tasks = {(row["bench"], row["dataset"]) for row in self.rows}
+        return (
+            f"SearchResults({len(self.predictors)} predictors, {len(self.strategies)} strategies, "
+            f"{len(tasks)} tasks, {len(self.rows):,} rows)"
+        )
+
+    @property
+    def predictors(self) -> list[str]:
+        """Names of the predictors, in the order in which they were asked for."""
+        return list(dict.fromkeys(row["predictor"] for row in self.rows))
+
+    @property
+    def strategies(self) -> list[str]:
+        """Names of the strategies, in the order in which they were asked for."""
+        return list(dict.fromkeys(row["strategy"] for row in self.rows))
+
+    @property
+    def title(self) -> str:
+        """Headline of reports."""
+        titles = dict.fromkeys(row["title"] for row in self.rows)
+        return f"{', '.join(titles)}: search under a budget of {self.rows[0]['budget']} labels"
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a frame with a row for each task, search, repeat and query."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows)
+
+    def summaries(self) -> list[SearchSummary]:
+        """Return the mean, interval and paired comparison of each search on each task by each measure.
+
+        Raises:
+            InputError: A search is incomplete.
+        """
+        from eval.search.summary import summarise
+
+        return summarise(self.rows, self.regrets)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return the summaries as flat records."""
+        return [asdict(each) for each in self.summaries()]
+
+    def summary(self) -> pd.DataFrame:
+        """Return means, intervals and tests, one row for each task, search and measure."""
+        import pandas as pd
+
+        return pd.DataFrame(self.records())
+
+    def picks(self) -> pd.DataFrame:
+        """Return the network that each repeat of each search picked, with its label, target and regret."""
+        import pandas as pd
+
+        keys = ("bench", "dataset", "strategy", "predictor", "repeat")
+        last = {tuple(row[key] for key in keys): row for row in self.rows}
+        columns = (*keys, "best_row", "best_name", "best_label_value", "best_by_label_target", "regret")
+        return pd.DataFrame([{name: row[name] for name in columns} for row in last.values()])
+
+    def report(self, path: str | Path = "search.html") -> Path:
+        """Write the page, one file that needs no network, and return its path."""
+        from eval.search.report import write_search
+
+        write_search(Path(path), self)
+        return Path(path)

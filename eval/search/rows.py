@@ -1,0 +1,100 @@
+"""The rows of searches: one for each repeat and query, computed from what was queried."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from eval.search.loop import Searched, Trace
+from eval.search.trials import SearchTrial
+
+SCHEMA = 2
+Row = dict[str, Any]
+
+
+def build_rows(trial: SearchTrial, searched: Searched) -> list[Row]:
+    """Return one row for each repeat and query of a trial.
+
+    `best_row` is the network that the label picks among those queried so far, `regret` what its target lacks
+    of the table's best, `cost` the training of all of them. Labels and targets are in the table's unit, better
+    when larger or smaller as `direction` says of the target.
+    """
+    rows: list[Row] = []
+    common, values = _describe(trial, searched), _Values(trial)
+    for repeat, trace in zip(trial.trial.repeats, searched.traces, strict=True):
+        rows += _trace_rows(trace, values, common | {"repeat": repeat, "seed": common["seed"] + repeat})
+    return rows
+
+
+class _Values:
+    """What the rows of a trial take from its table, each (n,)."""
+
+    def __init__(self, trial: SearchTrial) -> None:
+        task = trial.trial.task
+        bench = task.bench
+        self.labels, self.truth = task.training_labels, task.truth
+        self.label_sign, self.target_sign = (
+            bench.label_column(task.dataset, name).direction for name in (task.label, task.target)
+        )
+        self.cost = bench.table.values(trial.cost) if trial.cost else np.ones(len(bench))
+        self.names = bench.row_names
+        self.most = float(np.nanmax(task.truth))
+
+
+def _describe(trial: SearchTrial, searched: Searched) -> Row:
+    """Return what all rows of a trial share."""
+    task, entry, bench = trial.trial.task, trial.trial.entry, trial.trial.task.bench
+    target = bench.label_column(task.dataset, task.target)
+    return {
+        "schema": SCHEMA,
+        "trial": trial.id,
+        "bench": bench.info.key,
+        "title": bench.info.title,
+        "size_note": bench.size_note,
+        "stands_in_for": bench.stands_in_for,
+        "table_hash": bench.content_hash,
+        "dataset": task.dataset,
+        "target": task.target,
+        "target_unit": target.unit,
+        "direction": target.direction,
+        "label": task.label,
+        "strategy": trial.asked.title,
+        "predictor": entry.name,
+        "budget": task.train_size,
+        "final_top": trial.schedule.final_top,
+        "seed": task.seed,
+        "weak": list(entry.weak),
+        "weak_hash": searched.weak_hash,
+        "pretrain_seconds": searched.pretrain_seconds,
+        "cost_unit": "s" if trial.cost else "trainings",
+    }
+
+
+def _trace_rows(trace: Trace, values: _Values, common: Row) -> list[Row]:
+    labels, truth = values.labels, values.truth
+    rows: list[Row] = []
+    best, spent = int(trace.rows[0]), 0.0
+    for query, row in enumerate(trace.rows.tolist()):
+        best = row if labels[row] > labels[best] else best
+        spent += float(values.cost[row])
+        rows.append(
+            {
+                **common,
+                "round": int(trace.rounds[query]),
+                "query": query + 1,
+                "row": row,
+                "name": values.names[row],
+                "label_value": values.label_sign * float(labels[row]),
+                "target_value": values.target_sign * float(truth[row]),
+                "best_row": best,
+                "best_name": values.names[best],
+                "best_label_value": values.label_sign * float(labels[best]),
+                "best_by_label_target": values.target_sign * float(truth[best]),
+                "regret": values.most - float(truth[best]),
+                "labels_seen": query + 1,
+                "cost": spent,
+                "seconds": float(trace.seconds[query]),
+            }
+        )
+    return rows

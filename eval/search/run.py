@@ -1,0 +1,94 @@
+"""Searches to rows: resumable, on any number of processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from eval.grid.parallel import run_all
+from eval.grid.store import Store
+from eval.search.loop import Searched, Trace, search
+from eval.search.results import ROWS
+from eval.search.rows import Row, build_rows
+from eval.search.trials import SearchTrial
+
+
+def run_trials(
+    trials: Sequence[SearchTrial],
+    store: Store,
+    *,
+    jobs: int,
+    done: Callable[[SearchTrial, bool], object] = lambda trial, was_stored: None,
+) -> list[Row]:
+    """Run the trials that are not stored yet; return the rows of all, in the order of `trials`.
+
+    Args:
+        trials: The searches.
+        store: Where finished trials are kept; search_rows.jsonl is written there.
+        jobs: Processes; any number gives the same rows.
+        done: Called with each finished trial, and whether it was found in the store.
+    """
+    rows: dict[int, list[Row]] = {}
+    for index, trial in enumerate(trials):
+        if (found := load(trial, store)) is not None:
+            rows[index] = build_rows(trial, found)
+            done(trial, True)
+    missing = [index for index in range(len(trials)) if index not in rows]
+    if missing:
+        store.write_rows((row for found in rows.values() for row in found), ROWS)
+    work = [trials[index] for index in missing]
+    for position, searched in run_all(_run, (work, store.folder), range(len(work)), jobs):
+        index = missing[position]
+        rows[index] = build_rows(trials[index], searched)
+        store.append_rows(rows[index], ROWS)
+        done(trials[index], False)
+    ordered = [row for index in range(len(trials)) for row in rows[index]]
+    store.write_rows(ordered, ROWS)
+    return ordered
+
+
+def _run(shared: tuple[Sequence[SearchTrial], Path], index: int) -> Searched:
+    trials, folder = shared
+    searched = search(trials[index])
+    save(trials[index], searched, Store(folder))
+    return searched
+
+
+def save(trial: SearchTrial, searched: Searched, store: Store) -> None:
+    """Store a finished trial: what each repeat queried."""
+    lengths = [len(trace.rows) for trace in searched.traces]
+    values = pa.table(
+        {
+            "repeat": np.repeat(np.array(trial.trial.repeats, np.int32), lengths),
+            "row": np.concatenate([trace.rows for trace in searched.traces]).astype(np.int32),
+            "round": np.concatenate([trace.rounds for trace in searched.traces]).astype(np.int32),
+            "seconds": np.concatenate([trace.seconds for trace in searched.traces]),
+        }
+    )
+    extra = {
+        "identity": trial.identity,
+        "measured": {"weak_hash": searched.weak_hash, "pretrain_seconds": searched.pretrain_seconds},
+    }
+    store.save(trial.id, values, extra)
+
+
+def load(trial: SearchTrial, store: Store) -> Searched | None:
+    """Return the result of a trial that was finished before, or None.
+
+    Raises:
+        TableError: Its file is damaged.
+    """
+    if (found := store.load(trial.id)) is None:
+        return None
+    stored, extra = found
+    repeat, row, round_, seconds = (
+        stored[name].to_numpy() for name in ("repeat", "row", "round", "seconds")
+    )
+    traces = [
+        Trace(row[repeat == each], round_[repeat == each], seconds[repeat == each])
+        for each in trial.trial.repeats
+    ]
+    return Searched(traces, **extra["measured"])
