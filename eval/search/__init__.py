@@ -34,7 +34,7 @@ def search(
     bench: str | Path | Benchmark | Sequence[str | Path | Benchmark],
     predictors: str | Iterable[object] | None = None,
     *,
-    strategies: str | Iterable[object] | Strategy | type[Strategy] = "half_random",
+    strategies: str | Strategy | type[Strategy] | Iterable[object] = "half_random",
     budget: int = 100,
     rounds: int = 5,
     final_top: int = 10,

@@ -122,11 +122,11 @@ def search(options: Options) -> None:
         command=Command(["python", "-m", "eval.search", *sys.argv[1:]], as_mapping(options)),
         **options.arguments(),
     )
-    results.report(results.folder / "search.html")
+    page = results.report()
     summaries = results.summaries()
     show(options.format_.value, sheets_of(summaries), results.records())
     say(legend(summaries))
-    say(f"search_rows.jsonl and search.html are in {results.folder}")
+    say(f"search_rows.jsonl and search.html are in {page.parent}")
 
 
 def _print_list() -> None:

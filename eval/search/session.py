@@ -82,7 +82,7 @@ def name_part(trial: SearchTrial) -> str:
 def build_search_plan(
     bench: str | Path | Benchmark | Sequence[str | Path | Benchmark],
     predictors: str | Iterable[object] | None,
-    strategies: str | Iterable[object],
+    strategies: object,
     *,
     budget: int,
     rounds: int,

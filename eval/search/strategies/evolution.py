@@ -1,4 +1,4 @@
-"""Regularised evolution: mutate the fittest of a few recent queries; the predictor only picks the final top."""
+"""Regularised evolution: mutate the best of a few recent queries; the predictor only picks the final top."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ class Evolution(Strategy):
     has a random child.
 
     Source: Real et al., Regularized Evolution for Image Classifier Architecture Search, AAAI 2019. Its
-    population is meant for thousands of queries; here it is as large as the first batch of the paper's search.
+    population is meant for thousands of queries; by default it is as large here as the first batch of the
+    paper's search.
     """
 
     uses_scores: ClassVar[bool] = False
