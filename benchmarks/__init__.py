@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data.errors import AcerankError, InputError, MissingTableError
-from data.registry import Registry, is_place
+from data.places import is_place
+from data.registry import Registry
+from data.table_files import table_suffix
 
 if TYPE_CHECKING:
     from benchmarks.arrays import from_graphs
     from benchmarks.base import Benchmark
-    from benchmarks.table_options import TableOptions  # pyright: ignore[reportMissingImports]
+    from benchmarks.table_options import TableOptions
 
 __all__ = ["REGISTRY", "Benchmark", "from_graphs", "get", "load"]
 
@@ -42,9 +44,6 @@ _TABLE = {
 }
 STAND_INS = {"nb201": "nb201_mini"}  # what is loaded where a table is nowhere and cannot be fetched
 CUSTOM = "benchmarks.custom:Custom"
-TABLE_SUFFIXES = (".parquet", ".csv", ".jsonl")
-
-
 _LAZY = {"Benchmark": "benchmarks.base", "from_graphs": "benchmarks.arrays"}
 
 
@@ -108,16 +107,14 @@ def _is_table(bench: str) -> bool:
     if bench in REGISTRY or (is_place(bench) and not Path(bench).is_file()):
         return False
     path = Path(bench)
-    return path.suffix.lower() in TABLE_SUFFIXES or (path.is_file() and path.suffix != ".py")
+    return bool(table_suffix(path)) or (path.is_file() and path.suffix != ".py")
 
 
 def _load_table(path: Path, options: TableOptions | None) -> Benchmark:
     from benchmarks.custom import Custom
     from benchmarks.leaks import check_leaks
 
-    if not path.is_file():
-        raise MissingTableError(f"there is no file '{path}'")
-    bench = Custom.read(path) if options is None else Custom.read(path, options)  # pyright: ignore[reportCallIssue]
+    bench = Custom.read(path, options)
     check_leaks(bench, bench.weak_names, {})
     return bench
 

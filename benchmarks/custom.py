@@ -6,14 +6,17 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.csv as pacsv
-import pyarrow.json as pajson
+import numpy as np
 
 from benchmarks.base import Benchmark, Info, numeric_columns
 from benchmarks.custom_graphs import FORMS, form_of
+from benchmarks.operations import Rules, fold_notices
+from benchmarks.own_rows import block_columns, merge_trainings, row_names, with_blocks, with_form_names
+from benchmarks.table_options import TableOptions
+from benchmarks.target_choice import choose_target, counts_rows, seems_smaller_is_better, split_target
 from data.errors import TableError
 from data.graphs import Graphs
+from data.readers import read
 from data.table import Column, Table
 
 COSTS = ("flops", "params", "macs")
@@ -24,24 +27,53 @@ class Custom(Benchmark):
 
     - `adjacency`, a row-major list of v² entries or v lists of v, and `ops`, a list of v names that begins
       with "input" and ends with "output"; `stage`, a list of v names, if nodes belong to parts of a network.
-    - `ops` alone, a list of names: a chain of blocks; `stage`, as many names, if they belong to stages.
     - `normal` and `reduce`, lists of "operation:input", two for each block: a pair of cells as in DARTS;
       `width` and `depth`, numbers, if the networks differ in them.
+    - `ops` alone, a list of names: a chain of blocks; `stage`, as many names, if they belong to stages. Without
+      it each position is a stage of its own, unless the options say that positions do not matter.
+    - `block0`, `block1`, ... (or layer, op): a chain with a column for each block.
+    - `space` and `arch`: the name of a search space, and its own texts.
     - `arch`, a text of NAS-Bench-201, TransNAS-Bench-101, NATS-Bench (widths), NAS-Bench-Macro or the
       ProxylessNAS space, as `benchmarks.info` shows it.
 
-    In a CSV file lists are written as JSON. Every other numeric column is a label of the data set "table",
-    except flops, params and macs, which are weak labels.
+    Where cells hold text, lists are written as in JSON or Python. Every other numeric column is a label of the
+    data set "table", except flops, params and macs, which are weak labels, and columns that count rows. Several
+    labelled rows of one architecture become one row with their mean.
+
+    Attributes:
+        options: How the table was read.
+        row_names: (n,) the name of each row: a column such as id or name, else `arch`, else its number.
     """
 
-    def __init__(self, table: Table, path: Path) -> None:
+    def __init__(
+        self, table: Table, path: Path, options: TableOptions | None = None, notices: Iterable[str] = ()
+    ) -> None:
         """Wrap a table that was read from `path`."""
-        super().__init__(table)
+        self.options = options or TableOptions()
+        named = with_form_names(table)
+        lines = list(notices)
+        if form_of(named) in (None, *FORMS[-2:]) and block_columns(named.names):
+            named, more = with_blocks(named, position=self.options.position)
+            lines += more
+        self._file = named
+        self._trainings: dict[str, tuple[str, ...]] = {}
+        form = form_of(named)
+        labels = [column for column in self.describe(named) if column.kind == "label"]
+        architecture = [n for n in (*form.columns, *form.optional) if n in named.names] if form else []
+        rows = merge_trainings(named, architecture, labels)
+        self._numbers = rows.numbers
+        self._trainings = dict(rows.trainings)
+        super().__init__(rows.table)
+        self._notices = (*lines, *rows.notices, *self._choose(path))
+
+    def _choose(self, path: Path) -> list[str]:
+        """Set `info`, with the default data set and target; return notices about the labels."""
         found = [c for c in self._columns.values() if c.kind == "label"]
         if not found:
-            raise TableError(f"{path} has no numeric column that could be a label; found {table.names}")
-        labels = [c.target for c in found if c.dataset == found[0].dataset]
-        target = "test_acc" if "test_acc" in labels else labels[0] if len(labels) == 1 else ""
+            raise TableError(f"{path} has no numeric column that could be a label; found {self.table.names}")
+        target, lines = choose_target(
+            [c for c in found if c.dataset == found[0].dataset], split_target(self.options.target)[0]
+        )
         self.info = Info(
             key=str(path),
             title=path.name,
@@ -52,48 +84,96 @@ class Custom(Benchmark):
             label="valid_acc",
             weak=tuple(c.name for c in self._columns.values() if c.kind == "weak"),
         )
+        small = [
+            c.target
+            for c in found
+            if c.direction == 1 and c.name not in self.table.columns and seems_smaller_is_better(c.target)
+        ]
+        if small:
+            lines.append(
+                f"larger is better for {', '.join(small)}; where smaller is, say so: target '{small[0]}:min'"
+            )
+        known = np.any(np.isfinite([self._oriented(c) for c in found]), axis=0, keepdims=False)
+        if not known.all():
+            lines.append(f"{(~known).sum():,} of {len(known):,} rows have no label")
+        if target:
+            has = np.isfinite(self.target(self.info.dataset, target))
+            if has.sum() < known.sum():
+                lines.append(f"{(~has & known).sum():,} labelled rows have no {target}")
+        return lines
 
     @classmethod
-    def read(cls, path: Path) -> Custom:
-        """Read a parquet, CSV or JSON-lines file.
+    def read(cls, path: Path, options: TableOptions | None = None) -> Custom:
+        """Read a table; see `data.readers.read` for the formats.
 
         Raises:
             TableError: The file cannot be read, or has no architectures or labels.
         """
-        table = Table.read(path) if path.suffix == ".parquet" else Table(_read_text(path))
-        if len(table) == 0:
-            raise TableError(f"{path} has no rows")
-        twice = sorted({name for name in table.names if table.names.count(name) > 1})
-        if twice:
-            raise TableError(f"{path} has more than one column named {', '.join(twice)}")
-        return cls(table, path)
+        options = options or TableOptions()
+        found = read(path, sheet=options.sheet)
+        return cls(found.table, path, options, found.notices)
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Lines that a reader must be told: what was missing, averaged, folded or guessed."""
+        lines = list(self._notices)
+        graphs = self.graphs
+        if graphs.space.name == "custom":
+            lines += fold_notices(graphs)
+        twins = len(graphs) - len(np.unique(self.classes))
+        if twins:
+            lines.append(
+                f"{twins:,} of {len(graphs):,} rows are the same network as an earlier row: where one row of "
+                "each network is used, it is the first"
+            )
+        return tuple(lines)
+
+    @property
+    def row_names(self) -> list[str]:
+        """(n,) the name of each row: a column that names rows, else `arch`, else its number in the file."""
+        return row_names(self.table, self._numbers.tolist())
 
     def describe(self, table: Table) -> Iterable[Column]:
         """Return the described columns of the file, and a plain description of every other numeric one."""
         form = form_of(table)
+        single = {name for names in self._trainings.values() for name in names}
+        asked, direction = split_target(self.options.target)
         for column in numeric_columns(table, "label"):
-            if form and column.name in form.optional:
+            if column.name in single or (form and column.name in (*form.columns, *form.optional)):
                 continue
             described = column.name in table.columns
-            yield column if described or column.name not in COSTS else replace(column, kind="weak")
+            if not described and counts_rows(column.name):
+                continue
+            if not described and column.name.lower() in COSTS and column.target != asked:
+                column = replace(column, kind="weak")
+            if direction is not None and column.target == asked:
+                column = replace(column, direction=direction)
+            if column.name in self._trainings:
+                column = replace(
+                    column,
+                    seeds=self._trainings[column.name],
+                    note=column.note or "mean where an architecture is in the table more than once",
+                )
+            yield column
 
     def build_graphs(self) -> Graphs:
-        """Return the graphs of all rows; TableError names bad rows by number and reason."""
-        form = form_of(self.table)
+        """Return the graphs of all rows; TableError names bad rows by their number in the file and reason."""
+        form = form_of(self._file)
         if form:
-            return form.build(self.table)
-        known = ", or ".join(" and ".join(f"'{name}'" for name in form.columns) for form in FORMS)
+            return form.build(self._file, self._rules()).take(self._numbers)
+        forms = [" and ".join(f"'{name}'" for name in form.columns) for form in FORMS]
+        known = ", or ".join([*forms[:3], "'block0', 'block1', ...", *forms[3:]])
         raise TableError(f"{self.info.key} needs the columns {known}; it has {', '.join(self.table.names)}")
 
-
-def _read_text(path: Path) -> pa.Table:
-    try:
-        if path.suffix == ".jsonl":
-            return pajson.read_json(path)
-        if path.suffix == ".csv":
-            # A code such as 01220120 is a text: its zeros count.
-            texts = pacsv.ConvertOptions(column_types={"arch": pa.string()})
-            return pacsv.read_csv(path, convert_options=texts)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise TableError(f"{path} cannot be read: {error}") from error
-    raise TableError(f"{path}: a table is a .parquet, .csv or .jsonl file")
+    def _rules(self) -> Rules:
+        """Return which operations count as what: as the options say, else the file's descriptions."""
+        o = self.options
+        described = [self._file.columns[n] for n in ("ops", "arch", "normal") if n in self._file.columns]
+        zero = next((c.zero for c in described if c.zero is not None), None)
+        identity = next((c.identity for c in described if c.identity is not None), None)
+        return Rules(
+            o.zero if o.zero is not None else zero,
+            o.identity if o.identity is not None else identity,
+            o.fold,
+            o.position,
+        )

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 
-from benchmarks.lists import graphs_of_texts
-from benchmarks.nb201 import parse_strings
-from data.errors import InputError, TableError
+from benchmarks.custom_texts import named_texts, texts
+from benchmarks.operations import Rules
+from benchmarks.own_rows import column_values
+from data.errors import TableError
 from data.graphs import PAD, Graphs
+from data.readers.nested import parse_list
 from data.space import INPUT, OUTPUT, SearchSpace
-from data.spaces import get
 from data.spaces.cells import UNITS, CellsSpace
-from data.spaces.edges import NB201
 from data.table import Table
 
-IDENTITY = ("skip_connect", "identity", "skip")
-ZERO = ("none", "zero", "zeroize")
-TEXT_SPACES = ("transnas_micro", "transnas_macro", "nats_size", "macro", "proxyless")  # beside nb201
+MOST_NODES = 1000  # of an architecture
+MOST_BLOCKS = 20  # of a cell
+MOST_BYTES = 2**32  # of the adjacency matrices of a table
+MOST_NAMES = np.iinfo(np.int8).max
 R = TypeVar("R")
 T = TypeVar("T")
 SHOWN = 5  # bad rows that a message spells out
@@ -34,65 +34,66 @@ class Form:
     Attributes:
         columns: The columns it needs.
         optional: Columns that it reads if they are there.
-        build: A table to its graphs.
+        build: A table, and which operations count as what, to its graphs.
     """
 
     columns: tuple[str, ...]
     optional: tuple[str, ...]
-    build: Callable[[Table], Graphs]
+    build: Callable[[Table, Rules], Graphs]
 
 
-def _texts(table: Table) -> Graphs:
-    """Return the graphs of the texts of the space that the first row's text is of."""
-    texts = table.column("arch").to_pylist()
-    if isinstance(texts[0], str) and "|" in texts[0]:
-        return NB201.graphs(parse_strings(table.column("arch")))
-    for name in TEXT_SPACES:
-        space = get(name)
-        try:
-            space.parse(texts[:1])
-        except (InputError, AttributeError, TypeError):
-            continue
-        try:
-            return space.graphs(space.parse(texts))
-        except (InputError, AttributeError, TypeError) as error:
-            raise TableError(f"column 'arch': {error}") from error
-    rng = np.random.default_rng(0)
-    known = [(name, get(name).format(get(name).sample(1, rng))[0]) for name in ("nb201", *TEXT_SPACES)]
-    examples = ", ".join(f"{text} ({name})" for name, text in known)
-    raise TableError(
-        f"row 0: arch {texts[0]!r:.200} is of no space that can be told from the text; texts look like "
-        f"{examples}; texts of other spaces need a column 'space' with its name"
-    )
-
-
-def _graphs(table: Table) -> Graphs:
+def _graphs(table: Table, rules: Rules) -> Graphs:
     """Return the graphs of `adjacency` and `ops`, and of `stage` if it is there."""
-    stages = _lists(table, "stage") if "stage" in table.names else None
-    rows = list(zip(_lists(table, "adjacency"), _lists(table, "ops"), strict=True))
-    cells = _each(rows, lambda row: _cell(*row))
-    return _assemble(cells, stages)
+    names = ["adjacency", "ops", *({"stage"} & set(table.names))]
+    rows = zip(*(column_values(table, name) for name in names), strict=True)
+    return _assemble(_each(rows, lambda row: _cell(*map(_list, row, names))), rules, staged="stage" in names)
 
 
-def _chains(table: Table) -> Graphs:
-    """Return the chains of `ops`, and of `stage` if it is there."""
-    stages = _lists(table, "stage") if "stage" in table.names else None
-    cells = _each(_lists(table, "ops"), _chain)
-    if stages is not None:
-        stages = [[INPUT, *s, OUTPUT] if isinstance(s, list) else s for s in stages]
-    return _assemble(cells, stages)
+def _chains(table: Table, rules: Rules) -> Graphs:
+    """Return the chains of `ops`, and of `stage` if it is there; else each position is a stage of its own."""
+    names = ["ops", *({"stage"} & set(table.names))]
+    rows = zip(*(column_values(table, name) for name in names), strict=True)
+    cells = _each(rows, lambda row: _chain(*map(_list, row, names)))
+    if len(names) == 2 or not rules.position:
+        return _assemble(cells, rules, staged=len(names) == 2, chain=True)
+    longest = max(len(cell.ops) for cell in cells) - 2
+    if longest <= MOST_NAMES:
+        placed = [replace(c, stages=[f"block {i}" for i in range(len(c.ops))]) for c in cells]
+        return _assemble(placed, rules, staged=True, chain=True)
+    graphs = _assemble(cells, rules, chain=True, placed=True)
+    place = np.arange(graphs.ops.shape[1]) / longest * (graphs.ops != PAD)
+    place[np.arange(len(graphs)), graphs.n_nodes - 1] = 0
+    space = replace(graphs.space, features=("position",))
+    return replace(graphs, space=space, features=place[:, :, None].astype(np.float32)).validate()
 
 
-def _cells(table: Table) -> Graphs:
+def _cells(table: Table, rules: Rules) -> Graphs:
     """Return the pairs of cells of `normal` and `reduce`, with `width` and `depth` if they are there."""
-    rows = list(zip(_lists(table, "normal"), _lists(table, "reduce"), strict=True))
-    blocks = len(rows[0][0]) // 2 if isinstance(rows[0][0], list) else 0
-    edges = np.array(_each(rows, lambda row: [_edges(cell, blocks) for cell in row]), object)
+    pair = ("normal", "reduce")
+    values = [column_values(table, name) for name in pair]
+    try:
+        first = _list(values[0][0], "normal")
+    except ValueError:
+        first = None
+    blocks = len(first) // 2 if isinstance(first, list) else 0
+    if blocks > MOST_BLOCKS:
+        raise TableError(f"row 0: a cell of {blocks} blocks; at most {MOST_BLOCKS} are supported")
+    rows = zip(*values, strict=True)
+    edges = np.array(
+        _each(rows, lambda row: [_edges(_list(*cell), blocks) for cell in zip(row, pair, strict=True)]),
+        object,
+    )
     names = edges[..., 0].astype(str)
     used = sorted(set(names.ravel().tolist()))
+    if len(used) > MOST_NAMES - 4:
+        raise TableError(
+            f"columns 'normal' and 'reduce' have {len(used)} operations; at most 123 are supported"
+        )
     features = [name for name in UNITS if name in table.names]
     space = CellsSpace.make("custom", tuple(used), blocks, distinct=False, features=tuple(features))
-    shape = (len(rows), 2, blocks, 2)
+    identity, zero = replace(rules, identity=rules.identity or ()).folded(used)
+    space = replace(space, identity=identity, zero=zero)
+    shape = (len(table), 2, blocks, 2)
     sizes = np.stack([table.values(name) / UNITS[name] for name in features] or [np.empty(0)], axis=1)
     if not np.isfinite(sizes).all():
         row = int(np.flatnonzero(~np.isfinite(sizes).all(1))[0])
@@ -105,11 +106,11 @@ def _cells(table: Table) -> Graphs:
 
 
 FORMS = (
-    Form(("adjacency", "ops"), (), _graphs),
+    Form(("adjacency", "ops"), ("stage",), _graphs),
     Form(("normal", "reduce"), tuple(UNITS), _cells),
-    Form(("ops",), (), _chains),
-    Form(("space", "arch"), (), graphs_of_texts),
-    Form(("arch",), (), _texts),
+    Form(("ops",), ("stage",), _chains),
+    Form(("space", "arch"), (), named_texts),
+    Form(("arch",), (), texts),
 )
 
 
@@ -132,62 +133,69 @@ def _each(rows: Iterable[R], read: Callable[[R], T]) -> list[T]:
     return found
 
 
+@dataclass(frozen=True)
+class _Cell:
+    """One architecture: adjacency (v, v), operations from input to output, and the stage of each node."""
+
+    adjacency: np.ndarray
+    ops: list[str]
+    stages: list[str] | None = None
+
+
 def _assemble(
-    cells: Sequence[tuple[np.ndarray, Sequence[str], Sequence[int]]], stages: Sequence[object] | None
+    cells: Sequence[_Cell], rules: Rules, *, staged: bool = False, chain: bool = False, placed: bool = False
 ) -> Graphs:
-    """Return graphs of (adjacency, operations, order of the given nodes), and of the given nodes' stages."""
-    used = sorted({name for _, ops, _ in cells for name in ops} - {INPUT, OUTPUT})
+    """Return the graphs of cells; `placed` if something else than their stages tells their blocks apart."""
+    used = sorted({name for cell in cells for name in cell.ops} - {INPUT, OUTPUT})
     vocabulary = (*used, INPUT, OUTPUT)
-    if len(vocabulary) > np.iinfo(np.int8).max:
+    if len(vocabulary) > MOST_NAMES:
         raise TableError(f"column 'ops' has {len(vocabulary)} different names; at most 127 are supported")
-    width = max(len(ops) for _, ops, _ in cells)
-    parts = _stage_names(cells, stages) if stages is not None else ("cell",)
-    space = SearchSpace(
-        "custom",
-        vocabulary,
-        width,
-        tuple(name for name in IDENTITY if name in used),
-        tuple(name for name in ZERO if name in used),
-        stages=parts,
-        fold_equal=False,
-    )
+    width = max(len(cell.ops) for cell in cells)
+    if len(cells) * width**2 > MOST_BYTES:
+        raise TableError(f"{len(cells)} architectures of {width} nodes are more than fit in memory")
+    stages = _stage_names(cells) if staged else ("cell",)
+    identity, zero = rules.folded(used, chain=chain, placed=placed or len(stages) > 1)
+    space = SearchSpace("custom", vocabulary, width, identity, zero, stages=stages, fold_equal=False)
     code = {name: i for i, name in enumerate(vocabulary)}
-    part = {name: i for i, name in enumerate(parts)}
-    ops_array = np.full((len(cells), width), PAD, np.int8)
-    stage_array = np.zeros((len(cells), width), np.int8)
+    part = {name: i for i, name in enumerate(stages)}
+    ops = np.full((len(cells), width), PAD, np.int8)
+    stage = np.zeros((len(cells), width), np.int8)
     edges = np.zeros((len(cells), width, width), np.uint8)
-    for row, (adjacency, ops, order) in enumerate(cells):
-        ops_array[row, : len(ops)] = [code[name] for name in ops]
-        edges[row, : len(ops), : len(ops)] = adjacency
-        if stages is not None:
-            given: list[object] = stages[row]  # pyright: ignore[reportAssignmentType]
-            inner = order[1:-1]  # the ends are of no stage
-            stage_array[row, 1 : len(ops) - 1] = [part[str(given[i])] for i in inner]
-    n_nodes = np.array([len(ops) for _, ops, _ in cells], np.int16)
-    return Graphs(ops_array, edges, n_nodes, space, stage=stage_array).validate()
+    for row, cell in enumerate(cells):
+        v = len(cell.ops)
+        ops[row, :v] = [code[name] for name in cell.ops]
+        edges[row, :v, :v] = cell.adjacency
+        if staged and cell.stages is not None:
+            stage[row, 1 : v - 1] = [part[name] for name in cell.stages[1:-1]]  # the ends are of no stage
+    n_nodes = np.array([len(cell.ops) for cell in cells], np.int16)
+    return Graphs(ops, edges, n_nodes, space, stage=stage).validate()
 
 
-def _stage_names(
-    cells: Sequence[tuple[np.ndarray, Sequence[str], Sequence[int]]], stages: Sequence[object]
-) -> tuple[str, ...]:
-    """Return the stages in use, in order of first appearance; TableError for a list of another length."""
+def _stage_names(cells: Sequence[_Cell]) -> tuple[str, ...]:
+    """Return the stages in use, in order of first appearance; TableError if there are too many."""
     found: dict[str, None] = {}
-    for row, ((_, ops, _), given) in enumerate(zip(cells, stages, strict=True)):
-        if not isinstance(given, list) or len(given) != len(ops):
-            raise TableError(f"row {row}: 'stage' is no list of as many names as there are operations")
-        found.update(dict.fromkeys(str(name) for name in given[1:-1]))
-    if len(found) > np.iinfo(np.int8).max:
+    for cell in cells:
+        found.update(dict.fromkeys((cell.stages or [])[1:-1]))
+    if len(found) > MOST_NAMES:
         raise TableError(f"column 'stage' has {len(found)} different names; at most 127 are supported")
     return tuple(found) or ("cell",)
 
 
-def _chain(ops: object) -> tuple[np.ndarray, list[str], list[int]]:
+def _chain(ops: object, stage: object = None) -> _Cell:
     """Return a chain as a graph; ValueError says what is wrong."""
     _require(isinstance(ops, list) and all(isinstance(name, str) for name in ops), "ops is no list of names")
     names: list[str] = ops  # pyright: ignore[reportAssignmentType]
     _require(not {INPUT, OUTPUT} & set(names), "a chain has no input and output among its ops")
     v = len(names) + 2
-    return np.eye(v, k=1, dtype=np.uint8), [INPUT, *names, OUTPUT], list(range(v))
+    _require(v <= MOST_NODES, f"a chain of {len(names)} blocks; at most {MOST_NODES - 2} are supported")
+    stages = None if stage is None else ["", *_stage_list(stage, len(names)), ""]
+    return _Cell(np.eye(v, k=1, dtype=np.uint8), [INPUT, *names, OUTPUT], stages)
+
+
+def _stage_list(stage: object, size: int) -> list[str]:
+    known = isinstance(stage, list) and len(stage) == size and not any(isinstance(s, list) for s in stage)
+    _require(known, "'stage' is no list of as many names as there are operations")
+    return [str(name) for name in stage]  # pyright: ignore[reportGeneralTypeIssues]
 
 
 def _edges(cell: object, blocks: int) -> list[tuple[str, int]]:
@@ -203,25 +211,22 @@ def _edges(cell: object, blocks: int) -> list[tuple[str, int]]:
     return edges
 
 
-def _lists(table: Table, name: str) -> list[object]:
-    values = table.column(name).to_pylist()
-    return [_from_json(v) if isinstance(v, str) else v for v in values]
-
-
-def _from_json(text: str) -> object:
+def _list(value: object, name: str) -> object:
+    """Return the list that a text spells, other values as they are; ValueError if its brackets are wrong."""
     try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return text
+        return parse_list(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
 
 
-def _cell(adjacency: object, ops: object) -> tuple[np.ndarray, list[str], list[int]]:
-    """Return one cell in topological order, and that order; ValueError says what is wrong."""
+def _cell(adjacency: object, ops: object, stage: object = None) -> _Cell:
+    """Return one cell in topological order; ValueError says what is wrong."""
     _require(isinstance(ops, list) and all(isinstance(name, str) for name in ops), "ops is no list of names")
     names: list[str] = ops  # pyright: ignore[reportAssignmentType]
     v = len(names)
     ends = v >= 2 and names[0] == INPUT and names[-1] == OUTPUT
     _require(ends, "ops must begin with input and end with output")
+    _require(v <= MOST_NODES, f"a graph of {v} nodes; at most {MOST_NODES} are supported")
     inner = set(names[1:-1])
     _require(not inner & {INPUT, OUTPUT}, "input or output is in the middle of ops")
     try:
@@ -233,12 +238,13 @@ def _cell(adjacency: object, ops: object) -> tuple[np.ndarray, list[str], list[i
         matrix.dtype.kind in "biuf" and bool(np.isin(matrix, (0, 1)).all()), "adjacency is not all 0 and 1"
     )
     matrix = matrix.reshape(v, v).astype(np.uint8)
-    order = list(range(v))
+    stages = None if stage is None else _stage_list(stage, v)
     if np.tril(matrix).any():
         order = _topological(matrix)
         matrix, names = matrix[np.ix_(order, order)], [names[i] for i in order]
+        stages = None if stages is None else [stages[i] for i in order]
         _require(names[0] == INPUT and names[-1] == OUTPUT, "an edge enters the input or leaves the output")
-    return matrix, names, order
+    return _Cell(matrix, names, stages)
 
 
 def _topological(matrix: np.ndarray) -> list[int]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -16,42 +15,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from data.arrow import floats
+from data.column import Column
+from data.content import refuse_other_kinds
+from data.descriptions import dump_descriptions, parse_descriptions
 from data.errors import InputError, TableError
 from data.files import atomic_path
 from data.names import check_name
 
 METADATA_KEY = b"acerank"
-
-
-@dataclass(frozen=True)
-class Column:
-    """What one column of a table holds.
-
-    Attributes:
-        name: Column name in the file.
-        dataset: Data set that the networks were trained on, e.g. "cifar10".
-        target: Name of the value within the data set, e.g. "test_acc".
-        unit: Unit, e.g. "%", "M", "ms"; "" for a pure number.
-        direction: 1 if larger is better, -1 if smaller is.
-        kind: "label" for results of training the architecture itself, "weak" for what is known without.
-        note: Which epochs, seeds and split it comes from.
-        decimals: Decimals the source gives; what the file holds beyond them is arithmetic noise.
-        failed: Number that stands in the file for a measurement that failed.
-        scale: What the file's numbers are multiplied by to be in `unit`, e.g. 100 for a fraction.
-        seeds: Columns of the single trainings that this one is the mean of.
-    """
-
-    name: str
-    dataset: str
-    target: str
-    unit: str = "%"
-    direction: Literal[1, -1] = 1
-    kind: Literal["label", "weak"] = "label"
-    note: str = ""
-    decimals: int | None = None
-    failed: float | None = None
-    scale: float = 1.0
-    seeds: tuple[str, ...] = ()
+__all__ = ["METADATA_KEY", "Column", "Table"]
 
 
 @dataclass(frozen=True)
@@ -129,28 +101,27 @@ class Table:
         """Read a parquet file.
 
         Raises:
-            TableError: The file is not a whole parquet file.
+            TableError: The file is not a whole parquet file, or its descriptions contradict their form.
         """
         try:
             with pq.ParquetFile(path) as file:
                 arrow = file.read(list(columns) if columns is not None else None)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise TableError(f"{path} is not a whole parquet file: {error}") from error
-        stored = json.loads((arrow.schema.metadata or {}).get(METADATA_KEY, b"[]"))
-        return Table(arrow.replace_schema_metadata(None), {c["name"]: _column(c) for c in stored})
+                _ = arrow.column_names  # fails if one is not UTF-8
+        except (pa.ArrowException, OSError, UnicodeError) as error:
+            refuse_other_kinds(path)
+            reason = " ".join(str(error).split())
+            raise TableError(f"{path} is not a whole parquet file: {reason}") from error
+        stored = (arrow.schema.metadata or {}).get(METADATA_KEY, b"[]")
+        return Table(arrow.replace_schema_metadata(None), parse_descriptions(stored, str(path)))
 
     def write(self, path: Path) -> Path:
         """Write to a parquet file, whole or not at all; column descriptions go with it."""
-        stored = json.dumps([asdict(column) for column in self.columns.values()])
+        stored = dump_descriptions(self.columns)
         with atomic_path(path) as part:
             pq.write_table(
-                self.arrow.replace_schema_metadata({METADATA_KEY: stored.encode()}), part, compression="zstd"
+                self.arrow.replace_schema_metadata({METADATA_KEY: stored}), part, compression="zstd"
             )
         return path
-
-
-def _column(stored: dict[str, Any]) -> Column:
-    return Column(**{**stored, "seeds": tuple(stored.get("seeds", ()))})
 
 
 def _column_bytes(column: pa.ChunkedArray) -> bytes:

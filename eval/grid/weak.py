@@ -6,7 +6,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-
 from benchmarks.base import Benchmark
 from data.errors import InputError
 from data.names import check_name

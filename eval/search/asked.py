@@ -85,7 +85,7 @@ def _parse(item: object) -> AskedStrategy:
 
 
 def _from_text(text: str) -> tuple[str, Strategy]:
-    name, items = split_name(text)
+    name, items = split_name(text, REGISTRY)
     kind = REGISTRY[name]
     if not (isinstance(kind, type) and issubclass(kind, Strategy)):
         raise InputError(f"'{name}' is not a strategy: it does not derive from eval.search.Strategy")

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eval.report.board import LEVEL, number, seconds
+from eval.report.board import LEVEL
+from eval.report.numbers import number, seconds
+from eval.report.numbers import repeats as count_repeats
 from eval.report.page import write_page
 from eval.report.sheets import Sheet
 from eval.report.table import UNICODE
@@ -32,9 +34,9 @@ def legend(summaries: Sequence[SearchSummary]) -> str:
             f"{UNICODE.tied} not significantly worse (paired sign-flip test, Holm, {100 * LEVEL:.0f} %)"
         )
     else:
-        parts.append(f"{UNICODE.tied} {repeats} repeats cannot separate these from the best")
+        parts.append(f"{UNICODE.tied} {count_repeats(repeats)} cannot separate these from the best")
     if repeats > 1:
-        parts.append(f"{UNICODE.within} 95 % interval of the mean over {repeats} repeats")
+        parts.append(f"{UNICODE.within} 95 % interval of the mean over {count_repeats(repeats)}")
     parts.append("regret: how far the picked network is from the table's best")
     if any(s.reached is not None for s in summaries):
         parts.append("queries to t: queries until the regret is at most t")
@@ -68,7 +70,7 @@ def _sheet(columns: dict[str, list[SearchSummary]]) -> Sheet:
     order = sorted(range(len(columns["regret"])), key=lambda i: columns["regret"][i].mean)
     title = (
         f"{first.bench} {first.dataset}: {first.target} of the network picked by {first.label}, "
-        f"{first.labels_seen} labels seen, {first.repeats} repeats"
+        f"{first.labels_seen} labels seen, {count_repeats(first.repeats)}"
     )
     rows = [[columns["regret"][i].searcher, *(_entry(column[i]) for column in shown)] for i in order]
     return Sheet(title, ["search", *(_header(column[0]) for column in shown)], rows)
