@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from benchmarks.base import Benchmark, Info, numeric_columns
 from benchmarks.custom_graphs import FORMS, form_of
@@ -112,6 +113,28 @@ class Custom(Benchmark):
         options = options or TableOptions()
         found = read(path, sheet=options.sheet)
         return cls(found.table, path, options, found.notices)
+
+    @classmethod
+    def read_with_candidates(
+        cls, path: Path, candidates: Path, options: TableOptions | None = None
+    ) -> Custom:
+        """Read a table and add the architectures of a second one, in one search space.
+
+        Raises:
+            TableError: A file cannot be read, or the two write their architectures in different forms.
+        """
+        options = options or TableOptions()
+        own, more = read(path, sheet=options.sheet), read(candidates)
+        forms = [form_of(with_form_names(found.table)) for found in (own, more)]
+        if forms[0] is not forms[1]:
+            raise TableError(f"{candidates} writes its architectures in another form than {path}")
+        try:
+            rows = pa.concat_tables([own.table.arrow, more.table.arrow], promote_options="permissive")
+        except pa.ArrowException as error:
+            raise TableError(f"the columns of {candidates} do not fit those of {path}: {error}") from error
+        table = Table(rows, {**more.table.columns, **own.table.columns})
+        notices = [*own.notices, *(f"{candidates.name}: {line}" for line in more.notices)]
+        return cls(table, path, options, notices)
 
     @property
     def notices(self) -> tuple[str, ...]:

@@ -79,7 +79,9 @@ def get_ceilings(
     labels = np.asarray(y)
     for what, given in (("networks", networks), ("seeds", seeds)):
         if given is not None and len(np.asarray(given)) != len(labels):
-            raise InputError(f"{what} and labels must have one length; {len(np.asarray(given))}, {len(labels)}")
+            raise InputError(
+                f"{what} and labels must have one length; {len(np.asarray(given))}, {len(labels)}"
+            )
     scores = twin_scores(labels, repeated)
     rows = _population(np.isfinite(labels), networks)
     if seeds is not None:

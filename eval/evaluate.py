@@ -34,7 +34,7 @@ def evaluate(
     bench: str | Path | Benchmark | Sequence[str | Path | Benchmark],
     predictors: str | Iterable[object] | None = None,
     *,
-    protocol: str | Sequence[str] = "leakfree",
+    protocol: str | Sequence[str] | None = None,
     train_sizes: int | Sequence[int] | None = None,
     repeats: int = 10,
     metrics: str | Sequence[str] | None = None,
@@ -62,8 +62,9 @@ def evaluate(
         predictors: Names ("gcn", "gcn:loss=mse", "./my_ranker.py:Best"), classes and instances with
             fit(graphs, y) and predict(graphs), mixed; by default the ten of `PREDICTORS`, without those
             that a benchmark has no weak label for.
-        protocol: How training and test rows are drawn; one or several of data.split.PROTOCOLS.
-        train_sizes: Numbers of training labels.
+        protocol: How training and test rows are drawn; one or several of data.split.PROTOCOLS. By default
+            "leakfree", or cross-validation of a table with few labels.
+        train_sizes: Numbers of training labels; by default 100, or what a small table has.
         repeats: Repeats, each with its own split and seed.
         metrics: Names as in eval.metrics; by default those that the test sets are large enough for.
         datasets: Data sets of the benchmark; by default its first choice.

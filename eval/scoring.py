@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from data.split import Split
-from eval.ceiling import noise_ceiling, seed_ceiling
+from data.split import Split, get_protocol
+from eval.ceiling import get_ceilings
 from eval.evaluator import Scored
 from eval.metrics import METRICS, evaluate
 from eval.provenance import device, versions
@@ -19,7 +19,6 @@ from eval.ranking import Truth
 from eval.task import Task, Trial, hash_arrays
 
 SCHEMA = 2
-MIN_TWINS = 100  # rows of a split that must have a twin before a noise ceiling is made of them
 Row = dict[str, Any]
 
 
@@ -30,7 +29,8 @@ class Scorer:
         """Score trials of this task."""
         self.task = task
         self._audits: dict[tuple[int, str], Audit] = {}
-        self._limits: dict[tuple[int, str, tuple[str, ...]], dict[str, Limits]] = {}
+        self._chances: dict[tuple[int, str, tuple[str, ...]], dict[str, float]] = {}
+        self._ceilings: dict[tuple[str, ...], dict[str, Row]] = {}
 
     @cached_property
     def content(self) -> str:
@@ -54,7 +54,8 @@ class Scorer:
             audit = self._audit(repeat, split, known)
             values = evaluate(metrics, audit.truth, scores)
             clean = audit.without_twins(metrics, scores)
-            limits = self._get_limits(repeat, split, known, metrics)
+            chances = self._get_chances(repeat, split, known, metrics)
+            ceilings = self._get_ceilings(metrics)
             common = self._common(trial, scored, repeat, split) | {
                 "n_test": len(scores),
                 "n_protocol_test": len(split.test),
@@ -68,7 +69,8 @@ class Scorer:
                     "direction": METRICS[name].direction,
                     "value": values[name],
                     "value_no_twins": clean[name],
-                    **limits[name],
+                    "chance": chances[name],
+                    **ceilings[name],
                 }
                 for name in metrics
             ]
@@ -110,31 +112,40 @@ class Scorer:
             self._audits[key] = Audit(self.task, split, split.test[known])
         return self._audits[key]
 
-    def _get_limits(
+    def _get_chances(
         self, repeat: int, split: Split, known: np.ndarray, metrics: Sequence[str]
-    ) -> dict[str, Limits]:
-        """Return chance and noise ceiling of each metric on a split."""
+    ) -> dict[str, float]:
+        """Return what a random order of a split's test rows is expected to score."""
         key = (repeat, hash_arrays(known), tuple(metrics))
-        if key not in self._limits:
-            task, audit = self.task, self._audit(repeat, split, known)
-            seeds = task.bench.seeds(task.dataset, task.target)
-            if seeds is not None:
-                ceiling = seed_ceiling(metrics, seeds[audit.rows])
-            else:
-                ceiling = noise_ceiling(
-                    metrics, task.truth, task.bench.repeated, audit.rows, at_least=MIN_TWINS
-                )
-            self._limits[key] = {
+        if key not in self._chances:
+            truth = self._audit(repeat, split, known).truth
+            self._chances[key] = {name: METRICS[name].chance(truth) for name in metrics}
+        return self._chances[key]
+
+    def _get_ceilings(self, metrics: Sequence[str]) -> dict[str, Row]:
+        """Return the noise ceiling of the task's target by each metric, as fields of a row."""
+        key = tuple(metrics)
+        if key not in self._ceilings:
+            task = self.task
+            protocol = get_protocol(task.protocol)
+            found = get_ceilings(
+                metrics,
+                task.truth,
+                task.bench.repeated,
+                seeds=task.bench.seeds(task.dataset, task.target),
+                networks=task.bench.classes if protocol.one_per_network else None,
+                size=len(task.split(0).test),
+            )
+            self._ceilings[key] = {
                 name: {
-                    "chance": METRICS[name].chance(audit.truth),
-                    "ceiling": None if np.isnan(ceiling[name]) else ceiling[name],
+                    "ceiling": None if ceiling is None else ceiling.value,
+                    "ceiling_low": None if ceiling is None else ceiling.low,
+                    "ceiling_high": None if ceiling is None else ceiling.high,
+                    "ceiling_bound": "" if ceiling is None else ceiling.bound,
                 }
-                for name in metrics
+                for name, ceiling in found.items()
             }
-        return self._limits[key]
-
-
-Limits = dict[str, Any]
+        return self._ceilings[key]
 
 
 class Audit:

@@ -176,9 +176,7 @@ def best_and_ties(
     return best, adjusted_pvalues(table, best, test_to_train=test_to_train) > level
 
 
-def adjusted_pvalues(
-    values: ArrayLike, baseline: int, *, test_to_train: float = 0.0
-) -> NDArray[np.float64]:
+def adjusted_pvalues(values: ArrayLike, baseline: int, *, test_to_train: float = 0.0) -> NDArray[np.float64]:
     """Return (predictors,) the Holm-adjusted p-values of paired tests against one of them, which itself has 1.
 
     Args:

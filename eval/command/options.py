@@ -192,7 +192,9 @@ class GridFlags(BenchFlags):
     protocol: Annotated[
         list | None,
         _list(
-            names, "How training and test rows are drawn; separated by commas, see --list. Default: leakfree."
+            names,
+            "How training and test rows are drawn; separated by commas, see --list. Default: leakfree, "
+            "or cv (cross-validation) for a small table.",
         ),
     ] = None
     train_size: Annotated[
@@ -206,7 +208,7 @@ class GridFlags(BenchFlags):
     def arguments(self) -> dict[str, Any]:
         """Return the arguments that `evaluate` and its relatives share."""
         return super().arguments() | {
-            "protocol": self.protocol or ["leakfree"],
+            "protocol": self.protocol,
             "train_sizes": self.train_size,
             "repeats": self.repeats,
             "metrics": self.metrics,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import benchmarks
 from benchmarks.base import Benchmark
+from benchmarks.target_choice import split_target
 from data.download import checksum
 from data.errors import InputError
 from data.names import check_name
@@ -74,7 +75,7 @@ def build_plan(
     *,
     chosen: bool = True,
     distinct: bool = False,
-    protocol: str | Sequence[str] = "leakfree",
+    protocol: str | Sequence[str] | None = None,
     train_sizes: int | Sequence[int] | None = None,
     repeats: int = 10,
     metrics: str | Sequence[str] | None = None,
@@ -123,7 +124,7 @@ def build_plan(
     wanted = {
         "datasets": as_list(datasets),
         "label": label,
-        "protocols": as_list(protocol) or [],
+        "protocols": as_list(protocol),
         "train_sizes": [train_sizes] if isinstance(train_sizes, int) else train_sizes,
         "seed": seed,
     }
@@ -182,15 +183,21 @@ def load_benchmark(
     table: TableOptions | None,
 ) -> Loaded:
     """Load a benchmark once, with the weak labels and the direction that are asked for, and announce it."""
-    loaded = benchmarks.load(bench, offline=offline, options=table)
-    if target and ":" in target:
-        target, _, direction = target.rpartition(":")
-        if direction not in ("min", "max"):
-            raise InputError(f"a target's direction is 'min' or 'max', not '{direction}'")
-        loaded = loaded.with_direction({target: 1 if direction == "max" else -1})
+    own = not isinstance(bench, Benchmark) and benchmarks.is_table(bench)
+    loaded = benchmarks.load(bench, offline=offline, options=with_target(table, target) if own else table)
+    target, direction = split_target(target or "")
+    if direction and not own:
+        loaded = loaded.with_direction({target: direction})
     loaded, names = take_weak(loaded, weak, trusted_weak or {})
     announce(loaded)
-    return Loaded(loaded, names, target)
+    return Loaded(loaded, names, target or None)
+
+
+def with_target(options: TableOptions | None, target: str | None) -> TableOptions | None:
+    """Return how to read a user's table, with the target that is asked for."""
+    from benchmarks.table_options import TableOptions
+
+    return replace(options or TableOptions(), target=target) if target else options
 
 
 def announce(bench: Benchmark) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+
+import numpy as np
 
 from benchmarks.base import Benchmark
 from data.errors import InputError
-from data.split import Protocol, get_protocol
+from data.split import DEFAULT_TRAIN_SIZE, FOLDS, Protocol, default_protocol, get_protocol
 from eval.metrics import DEFAULT_METRICS, METRICS
 from eval.task import Task
-
-TRAIN_SIZE = 100
 
 
 def build_tasks(
@@ -19,7 +20,7 @@ def build_tasks(
     datasets: Sequence[str] | None = None,
     target: str | None = None,
     label: str | None = None,
-    protocols: Sequence[str] = ("leakfree",),
+    protocols: Sequence[str] | None = None,
     train_sizes: Sequence[int] | None = None,
     seed: int = 0,
 ) -> list[Task]:
@@ -30,8 +31,8 @@ def build_tasks(
         datasets: Data sets; by default the benchmark's own choice.
         target: Target that scores are evaluated on.
         label: Training label.
-        protocols: Names of protocols.
-        train_sizes: Numbers of training labels.
+        protocols: Names of protocols; by default "leakfree", or cross-validation of a small table.
+        train_sizes: Numbers of training labels; by default what fits the table.
         seed: Seed of the first repeat.
 
     Raises:
@@ -45,19 +46,26 @@ def build_tasks(
             labels = ", ".join(bench.labels(dataset))
             raise InputError(f"{bench.info.key} has several labels ({labels}): name the target")
         bench.label_column(dataset, target_name)
-        for name in protocols:
+        default = None
+        if protocols is None:
+            training = _label(label, None, bench, dataset, target_name)
+            default = default_protocol(_count_networks(bench, dataset, training, target_name))
+        names = protocols or ["leakfree" if train_sizes or not default else default[0]]
+        for name in names:
             protocol = get_protocol(name)
             training = _label(label, protocol, bench, dataset, target_name)
-            for size in _sizes(train_sizes, protocol):
+            n = _count_networks(bench, dataset, training, target_name)
+            for size in _sizes(train_sizes, protocol, n):
                 task = Task(bench, dataset, target_name, training, name, size, seed)
                 task.split(0)
                 tasks.append(task)
     return tasks
 
 
-def _label(asked: str | None, protocol: Protocol, bench: Benchmark, dataset: str, target: str) -> str:
-    fixed = protocol.label if protocol.label in bench.labels(dataset) else None
-    if asked and fixed and asked != fixed:
+def _label(asked: str | None, protocol: Protocol | None, bench: Benchmark, dataset: str, target: str) -> str:
+    """Return the training label: the protocol's, the one asked for, or the benchmark's."""
+    fixed = protocol.label if protocol and protocol.label in bench.labels(dataset) else None
+    if protocol and asked and fixed and asked != fixed:
         raise InputError(f"protocol '{protocol.name}' trains on {fixed}, not on {asked}")
     default = bench.info.label if bench.info.label in bench.labels(dataset) else target
     label = asked or fixed or default
@@ -65,9 +73,16 @@ def _label(asked: str | None, protocol: Protocol, bench: Benchmark, dataset: str
     return label
 
 
-def _sizes(asked: Sequence[int] | None, protocol: Protocol) -> list[int]:
+def _count_networks(bench: Benchmark, dataset: str, label: str, target: str) -> int:
+    """Return how many networks have the training label and the target."""
+    known = np.isfinite(bench.target(dataset, label)) & np.isfinite(bench.target(dataset, target))
+    return len(np.unique(bench.classes[known]))
+
+
+def _sizes(asked: Sequence[int] | None, protocol: Protocol, n_networks: int) -> list[int]:
     if protocol.train_size is None:
-        return list(asked or [TRAIN_SIZE])
+        most = n_networks - math.ceil(n_networks / FOLDS)  # of a cross-validation
+        return list(asked or [most if protocol.corrected else DEFAULT_TRAIN_SIZE])
     if asked and list(asked) != [protocol.train_size]:
         raise InputError(f"protocol '{protocol.name}' has {protocol.train_size} training labels")
     return [protocol.train_size]

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
-    from benchmarks.table_options import TableOptions
 
     from benchmarks.base import Benchmark
+    from benchmarks.table_options import TableOptions
 
 
 def rank(
@@ -62,11 +62,12 @@ def rank(
         InputError: There are no candidates, or too few labelled networks to learn from.
     """
     from eval.grid.plan import as_list, load_benchmark
-    from eval.rank.candidates import add_candidates, find_candidates, score_candidates
+    from eval.rank.candidates import find_candidates, read_candidates, score_candidates
     from eval.rank.estimate import estimate
 
+    if candidates is not None:
+        bench, table = read_candidates(bench, candidates, target, table), None
     loaded = load_benchmark(bench, as_list(weak), trusted_weak, target, offline=offline, table=table)
-    loaded = add_candidates(loaded, candidates, table)
     found = find_candidates(loaded, dataset)
     judged = estimate(
         loaded,

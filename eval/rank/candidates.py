@@ -8,19 +8,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from data.readers import read
 from threadpoolctl import threadpool_limits
 
+from benchmarks import is_table
+from benchmarks.base import Benchmark
+from benchmarks.custom import Custom
 from data.errors import InputError
 from eval.evaluator import fit_and_score
-from eval.grid.plan import Loaded
+from eval.grid.plan import Loaded, with_target
 from eval.grid.pretraining import pretrain
 from eval.task import Task, Trial
 
 if TYPE_CHECKING:
     import pandas as pd
-    from benchmarks.table_options import TableOptions
 
+    from benchmarks.table_options import TableOptions
     from eval.rank.estimate import Estimate
 
 _log = logging.getLogger("acerank")
@@ -46,15 +48,19 @@ class Candidates:
     twins: dict[int, list[int]]
 
 
-def add_candidates(loaded: Loaded, path: str | Path | None, options: TableOptions | None) -> Loaded:
-    """Return the benchmark with the architectures of a second table as rows without a label.
+def read_candidates(
+    bench: str | Path | Benchmark, path: str | Path, target: str | None, options: TableOptions | None
+) -> Benchmark:
+    """Read a user's table with the architectures of a second one as further rows.
 
     Raises:
-        InputError: The benchmark's own table is not a user's.
+        InputError: The benchmark is not a table of the user's.
     """
-    if path is None:
-        return loaded
-    return replace(loaded, bench=loaded.bench.with_candidates(read(Path(path)).table, options))
+    if isinstance(bench, Benchmark) or not is_table(bench):
+        raise InputError(
+            f"candidates from a file need labels from a file; {bench!r} is not a table of your own"
+        )
+    return Custom.read_with_candidates(Path(bench), Path(path), with_target(options, target))
 
 
 def find_candidates(loaded: Loaded, dataset: str | None) -> Candidates:

@@ -12,7 +12,7 @@ from eval.grid.plan import Loaded, Plan
 from eval.grid.tasks import choose_metrics
 from eval.provenance import code_hash
 from eval.rank.candidates import Candidates
-from eval.report.numbers import format_number
+from eval.report.numbers import number
 from eval.report.summary import Summary
 from eval.task import Entry, build_trials
 
@@ -96,14 +96,14 @@ def _verdict(entry: Entry, ordered: Sequence[Summary], n: int, size: int) -> str
     floors = [s for s in ordered if s.predictor.partition(":")[0] in FLOORS and s is not own]
     interval = (
         "" if own.ci_low is None or own.ci_high is None
-        else f" [{format_number(own.ci_low, 2)}, {format_number(own.ci_high, 2)}]"
+        else f" [{number(own.ci_low, 2)}, {number(own.ci_high, 2)}]"
     )  # fmt: skip
     text = (
         f"{n:,} labelled networks. In cross-validation ({size:,} to train on) {entry.name} ranks unseen "
-        f"networks with Kendall's tau {format_number(own.mean, 2)}{interval}; chance is 0"
+        f"networks with Kendall's tau {number(own.mean, 2)}{interval}; chance is 0"
     )
     if floors:
-        text += f", the best floor ({floors[0].predictor}) reaches {format_number(floors[0].mean, 2)}"
+        text += f", the best floor ({floors[0].predictor}) reaches {number(floors[0].mean, 2)}"
     if own.ci_low is not None and own.ci_low <= 0:
         return f"{text}. This cannot be told from chance: do not trust the order below."
     if own.ci_low is not None and floors and own.ci_low <= floors[0].mean and floors[0] is not own:

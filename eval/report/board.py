@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import InputError
-from eval.report.numbers import count, percent, repeats
+from eval.report.numbers import repeats
 from eval.report.summary import TASK_KEYS, Summary
 from eval.stats import mean_ranks
 
