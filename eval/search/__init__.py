@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from benchmarks.base import Benchmark
     from benchmarks.table_options import TableOptions
-    from eval.evaluate import Command
+    from eval.grid.session import Command
     from eval.search.results import SearchResults
     from eval.search.strategies.base import Strategy, View
 

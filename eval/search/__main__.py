@@ -103,7 +103,7 @@ def search(options: Options) -> None:
         _print_list()
         return
     from eval.command.messages import say, show_messages
-    from eval.evaluate import Command
+    from eval.grid.session import Command
     from eval.report.sheets import show
     from eval.search import search as run
     from eval.search.report import legend, sheets_of

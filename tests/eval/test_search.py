@@ -265,7 +265,7 @@ def test_a_strategy_that_breaks_the_rules_is_refused(
         "too few": lambda self, view, size, rng: view.candidates[:1],
     }
     monkeypatch.setattr(get("greedy"), "choose", choices[fault])
-    with pytest.raises(InputError, match="greedy.*8 candidates from distinct networks"):
+    with pytest.raises(InputError, match=r"greedy.*8 candidates from distinct networks"):
         run_search(mine, "random_order", "greedy")
 
 
@@ -352,7 +352,8 @@ def test_a_strategy_without_a_source_file_is_run_every_time(mine: Benchmark, tmp
 def row(repeat: int, query: int, regret: float, predictor: str = "a") -> dict[str, Any]:
     return {
         "bench": "b", "dataset": "d", "target": "t", "label": "l", "strategy": "s", "predictor": predictor,
-        "target_unit": "%", "direction": 1, "cost_unit": "s", "pretrain_seconds": 0.0, "budget": 4, "repeat": repeat, "round": (query - 1) // 2, "query": query, "regret": regret,
+        "target_unit": "%", "direction": 1, "cost_unit": "s", "pretrain_seconds": 0.0, "budget": 4,
+        "repeat": repeat, "round": (query - 1) // 2, "query": query, "regret": regret,
         "best_by_label_target": 10 - regret, "labels_seen": query, "cost": 2.0 * query, "seconds": 0.5,
     }  # fmt: skip
 
@@ -507,9 +508,9 @@ def test_python_and_the_command_give_the_same(
     assert without_times(results.rows) == without_times(read_rows(tmp_path / "out"))
     loaded = SearchResults.load(tmp_path / "out")
     assert json.loads(text) == loaded.records()
-    assert loaded.summary()["mean"].notna().all()
+    assert np.isfinite(loaded.summary()["mean"].to_numpy()).all()
     assert len(loaded.picks()) == 4
-    assert loaded.to_pandas()["query"].max() == 15
+    assert loaded.to_pandas()["query"].to_list()[-1] == 15
 
 
 def test_lower_may_be_better(nb201: Benchmark, tmp_path: Path) -> None:
@@ -579,7 +580,7 @@ def test_an_incomplete_search_is_not_summarised(
     assert call(capfd, *args, "--out", str(tmp_path))[0] == 0
     kept = [row for row in read_rows(tmp_path) if (row["predictor"], row["repeat"]) != ("flops", 1)]
     (tmp_path / "search_rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in kept))
-    with pytest.raises(InputError, match="incomplete.*flops"):
+    with pytest.raises(InputError, match=r"incomplete.*flops"):
         SearchResults.load(tmp_path).summary()
 
 
