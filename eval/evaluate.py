@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from joblib import cpu_count
 
@@ -16,12 +12,12 @@ from benchmarks.base import Benchmark
 from data.errors import InputError
 from data.names import check_name
 from eval.grid.entries import PREDICTORS, parse
-from eval.grid.folder import Signature, claim_folder, sign
+from eval.grid.folder import claim_folder
 from eval.grid.plan import Plan, build_plan
 from eval.grid.pretraining import cached_encoder, save_encoder
 from eval.grid.run import run_grid
+from eval.grid.session import Command, describe_run, name_folder, open_folder, show_progress
 from eval.grid.store import Store
-from eval.provenance import device, versions
 from eval.results import Results, read_scores, write_settings
 from eval.task import Trial
 from predictors.pretraining import Pretrains
@@ -123,19 +119,6 @@ def evaluate(
     )
 
 
-@dataclass(frozen=True)
-class Command:
-    """The command line that asks for a run, which then has a folder under runs/ where none is named.
-
-    Attributes:
-        words: The words of the command line.
-        options: The options that were given.
-    """
-
-    words: Sequence[str]
-    options: Mapping[str, Any]
-
-
 def run_plan(
     plan: Plan,
     kind: str,
@@ -189,29 +172,6 @@ def run_plan(
     )
 
 
-def describe_run(
-    benches: Sequence[Benchmark], kind: str, signature: Signature, command: Command | None
-) -> dict[str, Any]:
-    """Return what settings.json says of a run: what asked for it, on which tables, machine and versions."""
-    return {
-        "command": list(command.words) if command else [],
-        "options": dict(command.options) if command else {},
-        "benchmarks": {
-            bench.info.key: {"table": bench.content_hash, "size": bench.size_note, **asdict(bench.info)}
-            for bench in benches
-        },
-        "device": device(),
-        "versions": versions(),
-        "run": sign(kind, signature),
-    }
-
-
-def name_folder(benches: Sequence[Benchmark], kind: str) -> Path:
-    """Return the default folder of a run: runs/BENCH, or runs/BENCH-KIND."""
-    stems = "+".join(dict.fromkeys(Path(bench.info.key).stem for bench in benches))
-    return Path("runs") / (stems if kind == "run" else f"{stems}-{kind}")
-
-
 def _encoder_trial(trials: Sequence[Trial]) -> Trial:
     """Return a trial whose encoder is the one that the whole grid pretrains.
 
@@ -225,42 +185,3 @@ def _encoder_trial(trials: Sequence[Trial]) -> Trial:
     if len(found) != 1:
         raise InputError(f"to save an encoder, exactly one must be pretrained; here are {len(found)}")
     return next(iter(found.values()))
-
-
-@contextmanager
-def open_folder(folder: Path | None) -> Iterator[Path]:
-    """Make a run's folder, or a temporary one for None."""
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        yield folder
-        return
-    with tempfile.TemporaryDirectory(prefix="acerank-") as temporary:
-        yield Path(temporary)
-
-
-class Titled(Protocol):
-    """What has a title to show."""
-
-    @property
-    def title(self) -> str:
-        """What it is, in a few words."""
-        ...
-
-
-@contextmanager
-def show_progress(total: int, *, show: bool) -> Iterator[Callable[[Titled, bool], object]]:
-    """Show finished trials on stderr, if that is a terminal."""
-    if not (show and sys.stderr.isatty()):
-        yield lambda trial, was_stored: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("trials", total=total)
-
-        def done(trial: Titled, was_stored: bool) -> None:
-            bar.update(task, advance=1, description=trial.title)
-
-        yield done

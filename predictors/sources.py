@@ -11,8 +11,6 @@ from functools import cache
 from pathlib import Path
 from types import FunctionType, ModuleType
 
-from predictors.base import Predictor
-
 # Their versions are recorded with every result, so their sources need not be.
 _VERSIONED = {"joblib", "lightgbm", "numpy", "pandas", "pyarrow", "scipy", "sklearn", "torch"}
 _OURS = {"benchmarks", "data", "eval", "predictors"}
@@ -21,7 +19,7 @@ _INSTALLED = tuple(
 )
 
 
-def source_modules(predictor: Predictor) -> list[str | Path] | None:
+def source_modules(predictor: object) -> list[str | Path] | None:
     """Return what to hash so that a changed predictor is noticed.
 
     Considered are the classes of the predictor, of what it adapts (an estimator, a pipeline and its steps,

@@ -69,7 +69,7 @@ def parse(
     given = split_items(predictors)
     if not given:
         raise InputError("no predictors were named")
-    named = [split_name(item)[0] for item in given if isinstance(item, str)]
+    named = [split_name(item, REGISTRY)[0] for item in given if isinstance(item, str)]
     shared = _settings(settings, named)
     asked = [_from_text(item, shared) if isinstance(item, str) else _from_object(item) for item in given]
     titles = [each.title for each in asked]
@@ -81,7 +81,7 @@ def parse(
 
 
 def _from_text(text: str, shared: Mapping[str, list[tuple[str, str]]]) -> Asked:
-    name, items = split_name(text)
+    name, items = split_name(text, REGISTRY)
     found: object = REGISTRY[name]
     kind = found if isinstance(found, type) else type(found)
     pretrains, defaults = issubclass(kind, Pretrains), parameter_defaults(kind)

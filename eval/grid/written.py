@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 from typing import Any
 
 from data.errors import InputError
-from data.registry import is_place
+from data.places import is_place
 
 
 def split_items(given: object) -> list[object]:
@@ -22,10 +22,10 @@ def split_items(given: object) -> list[object]:
     return items
 
 
-def split_name(text: str) -> tuple[str, list[str]]:
-    """Return a name, or a place with its attribute, and the parameters after it."""
+def split_name(text: str, known: Container[str]) -> tuple[str, list[str]]:
+    """Return a name, or a place with its attribute, and the parameters after it; `known` holds the names."""
     name, *items = text.split(":")
-    if items and "=" not in items[0] and is_place(f"{name}:{items[0]}"):
+    if name not in known and items and "=" not in items[0] and is_place(f"{name}:{items[0]}"):
         name = f"{name}:{items.pop(0)}"
     return name, items
 

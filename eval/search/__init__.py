@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from benchmarks.base import Benchmark
     from benchmarks.table_options import TableOptions
-    from eval.evaluate import Command
+    from eval.grid.session import Command
     from eval.search.results import SearchResults
     from eval.search.strategies.base import Strategy, View
 
@@ -34,7 +34,7 @@ def search(
     bench: str | Path | Benchmark | Sequence[str | Path | Benchmark],
     predictors: str | Iterable[object] | None = None,
     *,
-    strategies: str | Iterable[object] | Strategy | type[Strategy] = "half_random",
+    strategies: str | Strategy | type[Strategy] | Iterable[object] = "half_random",
     budget: int = 100,
     rounds: int = 5,
     final_top: int = 10,

@@ -103,7 +103,7 @@ def search(options: Options) -> None:
         _print_list()
         return
     from eval.command.messages import say, show_messages
-    from eval.evaluate import Command
+    from eval.grid.session import Command
     from eval.report.text import show
     from eval.search import search as run
     from eval.search.report import get_tables, legend
@@ -122,11 +122,11 @@ def search(options: Options) -> None:
         command=Command(["python", "-m", "eval.search", *sys.argv[1:]], as_mapping(options)),
         **options.arguments(),
     )
-    results.report(results.folder / "search.html")
+    page = results.report()
     summaries = results.summaries()
     show(options.format_.value, get_tables(summaries), results.records())
     say(legend(summaries))
-    say(f"search_rows.jsonl and search.html are in {results.folder}")
+    say(f"search_rows.jsonl and search.html are in {page.parent}")
 
 
 def _print_list() -> None:

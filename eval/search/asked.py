@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -48,11 +47,11 @@ class AskedStrategy:
         }
 
 
-def parse_strategies(strategies: str | Iterable[object] | type[Strategy] | Strategy) -> list[AskedStrategy]:
+def parse_strategies(strategies: object) -> list[AskedStrategy]:
     """Return the strategies that are asked for.
 
     Args:
-        strategies: Names separated by commas, or a sequence of names, classes and instances. A name may carry
+        strategies: Names separated by commas, a class, an instance, or a sequence of these. A name may carry
             parameters after colons ("half_random:explore=0.3"), and may be a place in code
             ("./my_strategy.py", "my_package.search:Mine").
 
@@ -79,17 +78,17 @@ def _parse(item: object) -> AskedStrategy:
     else:
         raise InputError(
             f"{item!r} is not a strategy: name one, or give a class or instance that derives from "
-            "eval.search.strategies.Strategy"
+            "eval.search.Strategy"
         )
     sources = source_modules(strategy)
     return AskedStrategy(name, strategy, None if sources is None else code_hash(sources))
 
 
 def _from_text(text: str) -> tuple[str, Strategy]:
-    name, items = split_name(text)
+    name, items = split_name(text, REGISTRY)
     kind = REGISTRY[name]
     if not (isinstance(kind, type) and issubclass(kind, Strategy)):
-        raise InputError(f"'{name}' is not a strategy: it does not derive from eval.search.strategies.Strategy")
+        raise InputError(f"'{name}' is not a strategy: it does not derive from eval.search.Strategy")
     given = dict(split_parameter(item, text) for item in items)
     kind.check_parameters(given)
     defaults = kind.defaults()

@@ -168,9 +168,7 @@ class _Repeat:
         except InputError as error:
             raise InputError(f"strategy '{name}': {error}") from error
         except Exception as error:
-            raise InputError(
-                f"strategy '{name}': choose failed: {type(error).__name__}: {error}"
-            ) from error
+            raise InputError(f"strategy '{name}': choose failed: {type(error).__name__}: {error}") from error
         if (
             chosen.shape != (size,)
             or chosen.dtype.kind not in "iu"

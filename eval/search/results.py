@@ -130,9 +130,14 @@ class SearchResults:
         columns = (*keys, "best_row", "best_name", "best_label_value", "best_by_label_target", "regret")
         return pd.DataFrame([{name: row[name] for name in columns} for row in last.values()])
 
-    def report(self, path: str | Path = "search.html") -> Path:
-        """Write the page, one file that needs no network, and return its path."""
+    def report(self, path: str | Path | None = None) -> Path:
+        """Write the page, one file that needs no network, and return its path.
+
+        Args:
+            path: The file; by default search.html in the folder of the results, if they have one.
+        """
         from eval.search.report import write_search
 
-        write_search(Path(path), self)
-        return Path(path)
+        page = (self.folder or Path()) / "search.html" if path is None else Path(path)
+        write_search(page, self)
+        return page

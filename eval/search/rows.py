@@ -16,9 +16,9 @@ Row = dict[str, Any]
 def build_rows(trial: SearchTrial, searched: Searched) -> list[Row]:
     """Return one row for each repeat and query of a trial.
 
-    `best_row` is the network that the label picks among those queried so far, `regret` what its target lacks
-    of the table's best, `cost` the training of all of them. Labels and targets are in the table's unit, better
-    when larger or smaller as `direction` says of the target.
+    `best_row` is the network that the label picks among those queried so far, `regret` how far its target is
+    from the table's best, `cost` the training of all of them. Labels and targets are in the table's unit;
+    `direction` says whether a larger (1) or smaller (-1) target is better.
     """
     rows: list[Row] = []
     common, values = _describe(trial, searched), _Values(trial)

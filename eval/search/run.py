@@ -84,9 +84,7 @@ def load(trial: SearchTrial, store: Store) -> Searched | None:
     if (found := store.load(trial.id)) is None:
         return None
     stored, extra = found
-    repeat, row, round_, seconds = (
-        stored[name].to_numpy() for name in ("repeat", "row", "round", "seconds")
-    )
+    repeat, row, round_, seconds = (stored[name].to_numpy() for name in ("repeat", "row", "round", "seconds"))
     traces = [
         Trace(row[repeat == each], round_[repeat == each], seconds[repeat == each])
         for each in trial.trial.repeats

@@ -15,10 +15,10 @@ from joblib import cpu_count
 from benchmarks.base import Benchmark
 from data.errors import InputError
 from data.names import check_name
-from eval.evaluate import Command, describe_run, name_folder, open_folder, show_progress
 from eval.grid.entries import Asked, build_entries, leave_out, parse
 from eval.grid.folder import Signature, claim_folder
 from eval.grid.plan import Loaded, as_list, file_hash, load_benchmark
+from eval.grid.session import Command, describe_run, name_folder, open_folder, show_progress
 from eval.grid.store import Store
 from eval.grid.tasks import build_tasks
 from eval.provenance import code_hash
@@ -82,7 +82,7 @@ def name_part(trial: SearchTrial) -> str:
 def build_search_plan(
     bench: str | Path | Benchmark | Sequence[str | Path | Benchmark],
     predictors: str | Iterable[object] | None,
-    strategies: str | Iterable[object],
+    strategies: object,
     *,
     budget: int,
     rounds: int,

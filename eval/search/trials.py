@@ -68,7 +68,7 @@ def build_search_trials(
     code: str,
     cost: str,
 ) -> list[SearchTrial]:
-    """Return every trial of a task, ordered by strategy, entry and repeat; `code` is the search loop's hash."""
+    """Return every trial of a task, ordered by strategy, entry and repeat; `code` is the loop's hash."""
     return [
         SearchTrial(Trial(task, entry, block, code), schedule, asked, cost)
         for asked in strategies

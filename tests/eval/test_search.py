@@ -1,4 +1,4 @@
-"""Search under a budget: what is queried, what is not seen, what is reported, and that it goes on."""
+"""Search under a budget: what is queried, what stays hidden, what is reported, and that it resumes."""
 
 from __future__ import annotations
 
@@ -6,28 +6,34 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from eval.command.specs import parse
 
 from benchmarks import load
 from benchmarks.base import Benchmark
 from data.cli import run_cli
 from data.errors import AcerankError, InputError, UnknownNameError
 from data.table import Table
-from eval.search import units as search_units
+from eval import search as search_function
+from eval.grid.entries import build_entries, parse
+from eval.search import SearchResults
+from eval.search import run as search_run
 from eval.search.__main__ import app
-from eval.search.loop import Plan, Pool, Unit, batch_sizes, search
-from eval.search.strategies import describe, get, make, names
-from eval.search.strategies.base import View
-from eval.search.strategies.evolution import one_operation_apart
+from eval.search.asked import parse_strategies
+from eval.search.loop import Trace, batch_sizes, build_pool, search
+from eval.search.strategies import describe, get, names
+from eval.search.strategies.base import Strategy, View
+from eval.search.strategies.evolution import Evolution, find_neighbours
+from eval.search.strategies.half_random import HalfRandom
 from eval.search.summary import summarise
+from eval.search.trials import Schedule, SearchTrial
 from eval.stats import paired_pvalue
-from eval.task import Cell, Task
+from eval.task import Task, Trial
 
 ROWS = 300
 JSON_KEYS = {
@@ -35,20 +41,41 @@ JSON_KEYS = {
     "mean", "ci_low", "ci_high", "repeats", "reached", "budget", "labels_seen", "best", "tied",
 }  # fmt: skip
 ROW_KEYS = {
-    "predictor", "strategy", "repeat", "round", "query", "row", "label_value", "target_value",
-    "best_by_label_target", "regret", "labels_seen", "cost", "seconds",
+    "predictor", "strategy", "repeat", "round", "query", "row", "label_value", "target_value", "trial",
+    "best_by_label_target", "regret", "labels_seen", "cost", "seconds", "name", "best_name",
 }  # fmt: skip
 QUICK = ["--predictors", "random_order", "--budget", "12", "--rounds", "3", "--final-top", "3", "--jobs", "1"]
+PERFECT = "weak_label:column=perfect"
+OWN = '''"""The candidates whose rows come first; remembers what it chose."""
+
+from eval.search.strategies import Strategy
+
+
+class FirstRows(Strategy):
+    """Chooses by row, every `step`-th network."""
+
+    uses_scores = False
+
+    def __init__(self, *, step: int = 1) -> None:
+        self.step = step
+        self.chosen = []
+
+    def choose(self, view, size, rng):
+        found = view.candidates[:: self.step][:size]
+        self.chosen += found.tolist()
+        assert self.chosen == view.queried[8:].tolist() + found.tolist()
+        return found
+'''
 
 
 def write(path: Path, nb201: Benchmark, **more: np.ndarray) -> Path:
-    """Write a user's table of real rows; `flops` orders all but the worst 50 as valid_acc does."""
-    rows = np.random.default_rng(0).permutation(len(nb201))[:ROWS]
+    """Write a user's table of real rows; `flops` follows the validation accuracy, with noise."""
+    rng = np.random.default_rng(0)
+    rows = rng.permutation(len(nb201))[:ROWS]
     valid, test = (nb201.target("cifar10", name)[rows] for name in ("valid_acc", "test_acc"))
     arch = [nb201.table.column("arch")[int(row)].as_py() for row in rows]
-    worst, flops = np.argsort(valid)[:50], valid.copy()
-    flops[worst] = valid[worst][::-1]  # a weak label of exactly the label's order is refused
-    Table(pa.table({"arch": arch, "valid_acc": valid, "test_acc": test, "flops": flops, **more})).write(path)
+    columns = {"arch": arch, "valid_acc": valid, "test_acc": test, "flops": valid + rng.normal(0, 1, ROWS)}
+    Table(pa.table({**columns, **more})).write(path)
     return path
 
 
@@ -59,14 +86,31 @@ def table(tmp_path_factory: pytest.TempPathFactory, nb201: Benchmark) -> Path:
 
 @pytest.fixture(scope="module")
 def mine(table: Path) -> Benchmark:
-    return load(str(table), offline=True)
+    """The table, with the validation accuracy as a weak label: PERFECT ranks by it."""
+    bench = load(str(table), offline=True)
+    values = {"arch": bench.table.column("arch"), "perfect": bench.target("table", "valid_acc")}
+    return bench.with_weak(Table(pa.table(values)), trusted={"perfect": "these tests need a perfect ranker"})
 
 
-def unit(mine: Benchmark, predictor: str, strategy: str, repeats: int = 3, **plan: Any) -> Unit:
-    """Return a unit of 24 queries in three rounds and a final top 4."""
-    settings = {"rounds": 3, "explore": 0.5, "final_top": 4, "twins": False, "cost": ""} | plan
-    task = Task(mine.info.key, "table", "test_acc", "valid_acc", "search", 24, 0, mine.table.content_hash)
-    return Unit(Cell(task, parse(predictor)[0], tuple(range(repeats))), Plan(strategy, **settings))
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    path = tmp_path / "my_strategy.py"
+    path.write_text(OWN)
+    return path
+
+
+def make_trial(
+    mine: Benchmark, predictor: str, strategy: object, repeats: int = 3, **schedule: Any
+) -> SearchTrial:
+    """Return a trial of 24 queries in three rounds and a final top 4."""
+    task = Task(mine, "table", "test_acc", "valid_acc", "uniform", 24, 0)
+    entry = build_entries(parse(predictor), [task])[0]
+    plan = replace(Schedule(rounds=3, final_top=4, twins=False), **schedule)
+    return SearchTrial(Trial(task, entry, tuple(range(repeats))), plan, parse_strategies(strategy)[0])
+
+
+def run_search(mine: Benchmark, predictor: str, strategy: object, *args: Any, **more: Any) -> list[Trace]:
+    return search(make_trial(mine, predictor, strategy, *args, **more)).traces
 
 
 def call(capfd: pytest.CaptureFixture[str], *args: str) -> tuple[int, str, str]:
@@ -77,14 +121,18 @@ def call(capfd: pytest.CaptureFixture[str], *args: str) -> tuple[int, str, str]:
     return int(end.value.code or 0), done.out, done.err
 
 
-def refused(capfd: pytest.CaptureFixture[str], message: str, *args: str) -> None:
+def check_refused(capfd: pytest.CaptureFixture[str], message: str, *args: str) -> None:
     code, out, err = call(capfd, *args)
     assert (code, out) == (2, "")
     assert re.search(f"^error: .*{message}", err.splitlines()[-1]), err
 
 
-def rows_in(folder: Path) -> list[dict[str, Any]]:
+def read_rows(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "search_rows.jsonl").read_text().splitlines()]
+
+
+def without_times(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**each, "seconds": 0, "pretrain_seconds": 0} for each in rows]
 
 
 # What is queried.
@@ -93,7 +141,7 @@ def rows_in(folder: Path) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("twins", [False, True])
 @pytest.mark.parametrize("strategy", names())
 def test_budget_is_kept_and_no_network_queried_twice(mine: Benchmark, strategy: str, twins: bool) -> None:
-    traces, _ = search(unit(mine, "random_order", strategy, twins=twins), mine)
+    traces = run_search(mine, "random_order", strategy, twins=twins)
     for trace in traces:
         assert np.bincount(trace.rounds).tolist() == [8, 8, 8, 4]
         assert len(set(trace.rows)) == 28
@@ -101,11 +149,11 @@ def test_budget_is_kept_and_no_network_queried_twice(mine: Benchmark, strategy: 
 
 
 def test_twins_count_as_networks_only_if_asked(mine: Benchmark) -> None:
-    task = unit(mine, "random_order", "greedy").cell.task
+    task = make_trial(mine, "random_order", "greedy").trial.task
     networks = len(set(mine.classes.tolist()))
     assert networks < ROWS
     for twins, expected in ((False, networks), (True, ROWS)):
-        assert len(np.unique(Pool.of(task, mine, twins=twins).networks)) == expected
+        assert build_pool(task, twins=twins).n_networks == expected
 
 
 @pytest.mark.parametrize(
@@ -118,7 +166,7 @@ def test_batches_of_a_budget(budget: int, rounds: int, sizes: list[int]) -> None
 def test_half_random_takes_half_from_the_top(mine: Benchmark) -> None:
     """With a perfect ranker the first half of a batch is the best of what is left, the rest is not."""
     labels, classes = mine.target("table", "valid_acc"), mine.classes
-    traces, _ = search(unit(mine, "weak_label", "half_random"), mine)
+    traces = run_search(mine, PERFECT, "half_random")
     others = []
     for trace in traces:
         for start in (8, 16):
@@ -133,8 +181,8 @@ def test_half_random_takes_half_from_the_top(mine: Benchmark) -> None:
 
 
 def test_explore_is_the_random_share(mine: Benchmark) -> None:
-    greedy, _ = search(unit(mine, "weak_label", "greedy"), mine)
-    none, _ = search(unit(mine, "weak_label", "half_random", explore=0.0), mine)
+    greedy = run_search(mine, PERFECT, "greedy")
+    none = run_search(mine, PERFECT, HalfRandom(explore=0.0))
     labels = mine.target("table", "valid_acc")
     for a, b in zip(greedy, none, strict=True):
         assert labels[a.rows].tolist() == labels[b.rows].tolist()
@@ -142,9 +190,9 @@ def test_explore_is_the_random_share(mine: Benchmark) -> None:
 
 def test_all_strategies_share_the_first_batch(mine: Benchmark) -> None:
     firsts = {
-        tuple(tuple(trace.rows[:8]) for trace in search(unit(mine, predictor, name), mine)[0])
+        tuple(tuple(trace.rows[:8]) for trace in run_search(mine, predictor, name))
         for name in names()
-        for predictor in ("random_order", "weak_label")
+        for predictor in ("random_order", PERFECT)
     }
     assert len(firsts) == 1
 
@@ -152,20 +200,20 @@ def test_all_strategies_share_the_first_batch(mine: Benchmark) -> None:
 def test_a_random_ranker_is_random_search(mine: Benchmark) -> None:
     labels = mine.target("table", "valid_acc")
     best = [
-        [labels[trace.rows].max() for trace in search(unit(mine, "random_order", name, 40), mine)[0]]
+        [labels[trace.rows].max() for trace in run_search(mine, "random_order", name, 40)]
         for name in ("half_random", "random_search")
     ]
     assert paired_pvalue(best[0], best[1]) > 0.05
 
 
 def test_evolution_mutates_one_operation(nb201: Benchmark) -> None:
-    near = one_operation_apart(nb201.graphs, 5000)
+    near = find_neighbours(nb201.graphs, 5000)
     assert near.sum() == 6 * 4
     assert ((nb201.graphs.ops[near] != nb201.graphs.ops[5000]).sum(1) == 1).all()
     labels, queried = np.array([1.0, 3.0, 2.0]), np.array([10, 5000, 77])
     rows = np.arange(len(nb201))
     view = View(nb201.graphs, rows, rows, None, queried, labels)
-    children = make("evolution").choose(view, 10, np.random.default_rng(0))
+    children = Evolution().choose(view, 10, np.random.default_rng(0))
     assert len(set(children.tolist())) == 10
     assert near[children].all()
 
@@ -182,8 +230,8 @@ def test_no_test_label_has_an_influence(
     other = load(str(write(tmp_path / "other.parquet", nb201, test_acc=shuffled)), offline=True)
     predictor = "random_forest:n_estimators=5"
     for a, b in zip(
-        search(unit(mine, predictor, strategy), mine)[0],
-        search(unit(other, predictor, strategy), other)[0],
+        run_search(mine, predictor, strategy),
+        run_search(other, predictor, strategy),
         strict=True,
     ):
         assert a.rows.tolist() == b.rows.tolist()
@@ -198,7 +246,7 @@ def test_a_view_shows_labels_of_queried_rows_only(mine: Benchmark, monkeypatch: 
         return view.best(size, rng)
 
     monkeypatch.setattr(greedy, "choose", choose)
-    search(unit(mine, "random_order", "greedy"), mine)
+    run_search(mine, "random_order", "greedy")
     assert len(seen) == 6
     for view in seen:
         assert set(vars(view)) == {"graphs", "candidates", "networks", "scores", "queried", "labels"}
@@ -217,14 +265,14 @@ def test_a_strategy_that_breaks_the_rules_is_refused(
         "too few": lambda self, view, size, rng: view.candidates[:1],
     }
     monkeypatch.setattr(get("greedy"), "choose", choices[fault])
-    with pytest.raises(InputError, match="8 candidates, each another network"):
-        search(unit(mine, "random_order", "greedy"), mine)
+    with pytest.raises(InputError, match=r"greedy.*8 candidates from distinct networks"):
+        run_search(mine, "random_order", "greedy")
 
 
 def test_scores_must_be_asked_for(mine: Benchmark, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(get("greedy"), "uses_scores", False)
     with pytest.raises(InputError, match="uses_scores"):
-        search(unit(mine, "random_order", "greedy"), mine)
+        run_search(mine, "random_order", "greedy")
 
 
 # The registry.
@@ -236,9 +284,66 @@ def test_every_strategy_is_described(name: str) -> None:
     assert get(name).__doc__
 
 
-def test_unknown_strategies_get_the_closest_name() -> None:
+@pytest.mark.parametrize("name", names())
+def test_parameters_are_stored_and_copied(name: str) -> None:
+    strategy = get(name)()
+    assert strategy.params() == strategy.defaults() == strategy.clone().params()
+    assert strategy.get_name() == name
+    assert repr(strategy) == f"{type(strategy).__name__}()"
+
+
+def test_unknown_strategies_and_parameters_get_the_closest_name() -> None:
     with pytest.raises(UnknownNameError, match="half_random"):
         get("half_randm")
+    with pytest.raises(UnknownNameError, match="explore"):
+        HalfRandom(explor=0.3)  # pyright: ignore[reportCallIssue]
+    with pytest.raises(InputError, match="keyword"):
+        HalfRandom(0.3)  # pyright: ignore[reportCallIssue]
+
+
+def test_a_strategy_must_choose() -> None:
+    class Idle(Strategy):
+        pass
+
+    with pytest.raises(InputError, match="choose"):
+        parse_strategies(Idle)
+    with pytest.raises(InputError, match="not a strategy"):
+        parse_strategies([len])
+
+
+def test_parameters_are_part_of_the_name() -> None:
+    texts = ["half_random", "half_random:explore=0.5", "half_random:explore=0.25", HalfRandom(explore=0.25)]
+    titles = [parse_strategies(text)[0].title for text in texts]
+    assert titles == ["half_random", "half_random", "half_random:explore=0.25", "half_random:explore=0.25"]
+
+
+def test_a_strategy_of_a_file(mine: Benchmark, own: Path) -> None:
+    """It is found by its place, takes parameters, and each repeat has a copy of its own."""
+    traces = run_search(mine, "random_order", f"{own}:FirstRows:step=2")
+    assert [len(set(trace.rows)) for trace in traces] == [28] * 3
+    assert make_trial(mine, "random_order", f"{own}:step=2").asked.title == "my_strategy:step=2"
+
+
+def test_an_edited_strategy_is_another_trial(mine: Benchmark, own: Path) -> None:
+    def get_id() -> str:
+        return make_trial(mine, "random_order", str(own)).id
+
+    first = get_id()
+    assert get_id() == first
+    own.write_text(OWN.replace("[:size]", "[1:][:size]"))
+    assert get_id() != first
+
+
+def test_a_strategy_without_a_source_file_is_run_every_time(mine: Benchmark, tmp_path: Path) -> None:
+    class Notebook(HalfRandom):
+        pass
+
+    trials = [make_trial(mine, "random_order", Notebook) for _ in range(2)]
+    assert trials[0].asked.code is None
+    assert trials[0].id != trials[1].id
+    results = search_function(mine, "random_order", strategies=Notebook(explore=1.0), budget=6, rounds=2)
+    assert results.strategies == ["notebook:explore=1.0"]
+    assert any("notebook:explore=1.0 has no source file" in note for note in results.notes)
 
 
 # What is reported.
@@ -247,7 +352,8 @@ def test_unknown_strategies_get_the_closest_name() -> None:
 def row(repeat: int, query: int, regret: float, predictor: str = "a") -> dict[str, Any]:
     return {
         "bench": "b", "dataset": "d", "target": "t", "label": "l", "strategy": "s", "predictor": predictor,
-        "budget": 4, "repeat": repeat, "round": (query - 1) // 2, "query": query, "regret": regret,
+        "target_unit": "%", "direction": 1, "cost_unit": "s", "pretrain_seconds": 0.0, "budget": 4,
+        "repeat": repeat, "round": (query - 1) // 2, "query": query, "regret": regret,
         "best_by_label_target": 10 - regret, "labels_seen": query, "cost": 2.0 * query, "seconds": 0.5,
     }  # fmt: skip
 
@@ -255,10 +361,10 @@ def row(repeat: int, query: int, regret: float, predictor: str = "a") -> dict[st
 def test_summaries_by_hand() -> None:
     courses = {0: [3.0, 1.0, 1.0, 0.5], 1: [4.0, 2.0, 2.0, 1.5]}
     rows = [row(r, q, regret) for r, of in courses.items() for q, regret in enumerate(of, 1)]
-    found = {s.metric: s for s in summarise(rows, [2.0, 1.0, 0.1], {"d": "%"}, "s")}
+    found = {s.metric: s for s in summarise(rows, [2.0, 1.0, 0.1])}
     assert {name: s.mean for name, s in found.items()} == {
         "t": 9.0, "regret": 1.0, "regret@2": 1.5, "regret@4": 1.0, "queries to 2": 2.0, "queries to 1": 3.0,
-        "queries to 0.1": 4.0, "cost": 8.0, "seconds": 0.5,
+        "queries to 0.1": 4.0, "cost": 8.0, "seconds": 0.5, "pretrain seconds": 0.0,
     }  # fmt: skip
     assert [found[f"queries to {t}"].reached for t in ("2", "1", "0.1")] == [1.0, 0.5, 0.0]
     assert (found["regret"].labels_seen, found["regret"].budget, found["regret"].repeats) == (4, 4, 2)
@@ -269,9 +375,7 @@ def test_the_best_is_marked_and_ties_are_tested() -> None:
     rows = [row(r, q, 1 + noise[r], "a") for r in range(12) for q in (1, 2)]
     rows += [row(r, q, 1.01 + noise[-r], "b") for r in range(12) for q in (1, 2)]
     rows += [row(r, q, 3 + noise[r], "c") for r in range(12) for q in (1, 2)]
-    marks = {
-        s.predictor: (s.best, s.tied) for s in summarise(rows, [], {"d": ""}, "s") if s.metric == "regret"
-    }
+    marks = {s.predictor: (s.best, s.tied) for s in summarise(rows, []) if s.metric == "regret"}
     assert marks == {"a": (True, True), "b": (False, True), "c": (False, False)}
 
 
@@ -288,8 +392,8 @@ def test_the_command_on_the_real_table(
     assert all(set(s) == JSON_KEYS for s in found)
     assert {s["labels_seen"] for s in found} == {30}
     assert "30 labels seen" in err
-    assert "whoever saw every valid_acc would pick one with a regret of 0.077" in err
-    rows = rows_in(out)
+    assert "regret 0.077" in err
+    rows = read_rows(out)
     assert len(rows) == 2 * 2 * 30
     assert all(set(each) >= ROW_KEYS for each in rows)
     valid, test = (nb201.target("cifar10", name) for name in ("valid_acc", "test_acc"))
@@ -339,11 +443,11 @@ def test_training_times_are_added_up(
         capfd, "--bench", str(timed), *QUICK, "--repeats", "1", "--out", str(tmp_path / "out")
     )
     assert code == 0, err
-    rows = rows_in(tmp_path / "out")
+    rows = read_rows(tmp_path / "out")
     assert np.allclose([each["cost"] for each in rows], np.cumsum(times[[each["row"] for each in rows]]))
     times[7] = np.nan
     holed = write(tmp_path / "holed.parquet", nb201, train_time=times)
-    refused(capfd, "no training time", "--bench", str(holed), *QUICK)
+    check_refused(capfd, "no training time", "--bench", str(holed), *QUICK)
 
 
 def test_a_data_set_without_validation_says_so(
@@ -353,7 +457,7 @@ def test_a_data_set_without_validation_says_so(
     code, _, err = call(capfd, "--bench", "nb201", *args)
     assert code == 0
     assert "The search sees test_acc itself: cifar100 has no valid_acc" in err
-    assert all(each["label_value"] == each["target_value"] for each in rows_in(tmp_path / "out"))
+    assert all(each["label_value"] == each["target_value"] for each in read_rows(tmp_path / "out"))
 
 
 @pytest.mark.parametrize(
@@ -366,64 +470,143 @@ def test_a_data_set_without_validation_says_so(
         ("unknown predictor", ["--predictors", "randomorder"]),
         ("not a list of numbers", ["--regrets", "1,x"]),
         ("unknown column 'hours'", ["--cost", "hours"]),
-        ("explore", ["--explore", "1.5"]),
+        ("explore must be between 0 and 1", ["--strategy", "half_random:explore=1.5"]),
+        ("expected a value like the default, 0.5", ["--strategy", "half_random:explore=half"]),
+        ("explor'.*did you mean explore", ["--strategy", "half_random:explor=0.3"]),
+        ("parameter of strategy greedy 'explore'", ["--strategy", "greedy:explore=0.3"]),
+        ("listed twice: greedy", ["--strategy", "greedy,greedy"]),
+        ("no file 'missing.py'", ["--strategy", "missing.py"]),
+        ("predictors would have no effect", ["--strategy", "random_search", "--final-top", "0"]),
+        ("weak labels would have no effect", ["--weak", "flops"]),
     ],
 )
 def test_what_cannot_be_done_is_one_line(
     message: str, args: list[str], capfd: pytest.CaptureFixture[str], table: Path, tmp_path: Path
 ) -> None:
     defaults = [] if "--predictors" in args else ["--predictors", "random_order"]
-    refused(capfd, message, "--bench", str(table), "--out", str(tmp_path / "out"), *defaults, *args)
+    check_refused(capfd, message, "--bench", str(table), "--out", str(tmp_path / "out"), *defaults, *args)
     assert not (tmp_path / "out").exists()
 
 
-# That it goes on.
+def test_python_and_the_command_give_the_same(
+    capfd: pytest.CaptureFixture[str], table: Path, tmp_path: Path
+) -> None:
+    args = ["--bench", str(table), *QUICK, "--repeats", "2", "--strategy", "greedy,half_random:explore=0.25"]
+    code, text, err = call(capfd, *args, "--out", str(tmp_path / "out"), "--format", "json")
+    assert code == 0, err
+    results = search_function(
+        table,
+        "random_order",
+        strategies=["greedy", HalfRandom(explore=0.25)],
+        budget=12,
+        rounds=3,
+        final_top=3,
+        repeats=2,
+    )
+    assert capfd.readouterr() == ("", "")
+    assert results.folder is None
+    assert without_times(results.rows) == without_times(read_rows(tmp_path / "out"))
+    loaded = SearchResults.load(tmp_path / "out")
+    assert json.loads(text) == loaded.records()
+    assert np.isfinite(loaded.summary()["mean"].to_numpy()).all()
+    assert len(loaded.picks()) == 4
+    assert loaded.to_pandas()["query"].to_list()[-1] == 15
+
+
+def test_lower_may_be_better(nb201: Benchmark, tmp_path: Path) -> None:
+    latency = np.random.default_rng(2).uniform(5, 50, ROWS)
+    path = write(tmp_path / "timed.parquet", nb201, latency=latency)
+    results = search_function(
+        path, "random_order", target="latency:min", label="latency", budget=250, rounds=2, final_top=0
+    )
+    (best,) = (s for s in results.summaries() if s.metric == "latency")
+    assert best.direction == -1
+    assert latency.min() <= best.mean < np.median(latency)
+    picked = results.picks()
+    assert np.allclose(picked["best_by_label_target"] - latency.min(), picked["regret"])
+
+
+def test_several_benchmarks_are_one_table(table: Path) -> None:
+    results = search_function([table, "nb201"], "random_order", budget=4, rounds=2, repeats=2)
+    assert {each.bench for each in results.summaries()} == {str(table), "nb201"}
+
+
+# Resuming.
 
 
 def test_any_number_of_jobs_gives_the_same_rows(
-    capfd: pytest.CaptureFixture[str], table: Path, tmp_path: Path
+    capfd: pytest.CaptureFixture[str], table: Path, own: Path, tmp_path: Path
 ) -> None:
     found = []
     for jobs in ("1", "2"):
         args = ["--bench", str(table), *QUICK, "--predictors", "random_forest:n_estimators=5,weak_label"]
         args += ["--jobs", jobs, "--repeats", "11", "--out", str(tmp_path / jobs)]
+        args += ["--strategy", f"half_random,{own}:step=2"]
         code, _, err = call(capfd, *args)
         assert code == 0, err
-        rows = rows_in(tmp_path / jobs)
-        assert len({each["unit"] for each in rows}) == 4
-        found.append([{**each, "seconds": 0} for each in rows])
+        rows = read_rows(tmp_path / jobs)
+        assert len({each["trial"] for each in rows}) == 8
+        found.append(without_times(rows))
     assert found[0] == found[1]
 
 
-def test_a_run_that_was_killed_goes_on(
+def test_an_interrupted_run_resumes(
     capfd: pytest.CaptureFixture[str], table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     args = ["--bench", str(table), *QUICK, "--repeats", "21", "--out", str(tmp_path / "out")]
-    run, calls = search_units.search, []
+    run, calls = search_run.search, []
 
-    def counted(unit: Unit, bench: Benchmark) -> Any:
-        calls.append(unit.cell.repeats[0])
+    def counted(trial: SearchTrial) -> Any:
+        calls.append(trial.trial.repeats[0])
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return run(unit, bench)
+        return run(trial)
 
-    monkeypatch.setattr(search_units, "search", counted)
+    monkeypatch.setattr(search_run, "search", counted)
     assert call(capfd, *args)[0] == 130
+    assert {each["repeat"] for each in read_rows(tmp_path / "out")} == set(range(10))
     code, _, err = call(capfd, *args)
     assert code == 0, err
     assert calls == [0, 10, 10, 20]
     again = tmp_path / "again"
     assert call(capfd, *args[:-1], str(again))[0] == 0
-    fresh, resumed = ([{**each, "seconds": 0} for each in rows_in(f)] for f in (again, tmp_path / "out"))
-    assert fresh == resumed
+    assert without_times(read_rows(again)) == without_times(read_rows(tmp_path / "out"))
+
+
+def test_an_incomplete_search_is_not_summarised(
+    capfd: pytest.CaptureFixture[str], table: Path, tmp_path: Path
+) -> None:
+    args = ["--bench", str(table), *QUICK, "--predictors", "random_order,flops", "--repeats", "2"]
+    assert call(capfd, *args, "--out", str(tmp_path))[0] == 0
+    kept = [row for row in read_rows(tmp_path) if (row["predictor"], row["repeat"]) != ("flops", 1)]
+    (tmp_path / "search_rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in kept))
+    with pytest.raises(InputError, match=r"incomplete.*flops"):
+        SearchResults.load(tmp_path).summary()
+
+
+def test_another_search_does_not_replace_the_first(
+    capfd: pytest.CaptureFixture[str], table: Path, tmp_path: Path
+) -> None:
+    args = ["--bench", str(table), *QUICK, "--repeats", "1", "--out", str(tmp_path)]
+    assert call(capfd, *args)[0] == 0
+    first = read_rows(tmp_path)
+    check_refused(capfd, "another run", *args, "--final-top", "2")
+    assert call(capfd, *args, "--repeats", "2", "--strategy", "half_random,greedy")[0] == 0
+    both = read_rows(tmp_path)
+    assert [row for row in both if row["strategy"] == "half_random" and row["repeat"] == 0][-1]["row"] == (
+        first[-1]["row"]
+    )
+    assert {(row["strategy"], row["repeat"]) for row in both} == {
+        (strategy, repeat) for strategy in ("half_random", "greedy") for repeat in (0, 1)
+    }
 
 
 def test_a_damaged_file_is_named(capfd: pytest.CaptureFixture[str], table: Path, tmp_path: Path) -> None:
     args = ["--bench", str(table), *QUICK, "--repeats", "1", "--out", str(tmp_path / "out")]
     assert call(capfd, *args)[0] == 0
-    stored = next((tmp_path / "out" / "units").iterdir())
+    stored = next((tmp_path / "out" / "trials").iterdir())
     stored.write_text("{")
-    refused(capfd, f"{stored.name} is damaged.*delete it", *args)
+    check_refused(capfd, f"{stored.name} is damaged.*delete it", *args)
 
 
 def test_list_and_help(capfd: pytest.CaptureFixture[str]) -> None:
@@ -435,6 +618,6 @@ def test_list_and_help(capfd: pytest.CaptureFixture[str]) -> None:
     assert "110 labels" in " ".join(text.split())
 
 
-def test_errors_are_of_one_family(mine: Benchmark) -> None:
+def test_errors_are_of_one_family() -> None:
     with pytest.raises(AcerankError):
-        search(unit(mine, "random_order", "nothing"), mine)
+        parse_strategies("nothing")

@@ -1,0 +1,90 @@
+"""What every run has: the command that asks for it, a folder, a description, and progress on a terminal."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from benchmarks.base import Benchmark
+from eval.grid.folder import Signature, sign
+from eval.provenance import device, versions
+
+
+@dataclass(frozen=True)
+class Command:
+    """The command line that asks for a run, which then has a folder under runs/ where none is named.
+
+    Attributes:
+        words: The words of the command line.
+        options: The options that were given.
+    """
+
+    words: Sequence[str]
+    options: Mapping[str, Any]
+
+
+def describe_run(
+    benches: Sequence[Benchmark], kind: str, signature: Signature, command: Command | None
+) -> dict[str, Any]:
+    """Return what settings.json says of a run: what asked for it, on which tables, machine and versions."""
+    return {
+        "command": list(command.words) if command else [],
+        "options": dict(command.options) if command else {},
+        "benchmarks": {
+            bench.info.key: {"table": bench.content_hash, "size": bench.size_note, **asdict(bench.info)}
+            for bench in benches
+        },
+        "device": device(),
+        "versions": versions(),
+        "run": sign(kind, signature),
+    }
+
+
+def name_folder(benches: Sequence[Benchmark], kind: str) -> Path:
+    """Return the default folder of a run: runs/BENCH, or runs/BENCH-KIND."""
+    stems = "+".join(dict.fromkeys(Path(bench.info.key).stem for bench in benches))
+    return Path("runs") / (stems if kind == "run" else f"{stems}-{kind}")
+
+
+@contextmanager
+def open_folder(folder: Path | None) -> Iterator[Path]:
+    """Make a run's folder, or a temporary one for None."""
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="acerank-") as temporary:
+        yield Path(temporary)
+
+
+class Titled(Protocol):
+    """What has a title to show."""
+
+    @property
+    def title(self) -> str:
+        """What it is, in a few words."""
+        ...
+
+
+@contextmanager
+def show_progress(total: int, *, show: bool) -> Iterator[Callable[[Titled, bool], object]]:
+    """Show finished trials on stderr, if that is a terminal."""
+    if not (show and sys.stderr.isatty()):
+        yield lambda trial, was_stored: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("trials", total=total)
+
+        def done(trial: Titled, was_stored: bool) -> None:
+            bar.update(task, advance=1, description=trial.title)
+
+        yield done
