@@ -107,6 +107,14 @@ def test_identical_files_have_one_hash_in_every_process(tmp_path: Path) -> None:
     assert load(path).content_hash not in found
 
 
+def test_the_hash_is_of_all_digits_of_a_label() -> None:
+    hashes = {
+        benchmarks.from_graphs(graphs(), {"acc": [90.0, 91.0, 92.0, last]}).content_hash
+        for last in (93.0, 93.0 + 1e-9, np.nan)
+    }
+    assert len(hashes) == 3
+
+
 # Places.
 
 OWN = '''
