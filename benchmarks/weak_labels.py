@@ -99,8 +99,8 @@ def _describe_match(bench: Benchmark, table: Table, match: Match, source: str) -
     )
     if match.unused:
         line += (
-            f"; {match.unused:,} of its {len(table):,} rows name no architecture there, "
-            f"the first is '{match.example[:100]}'"
+            f"; unmatched: {match.unused:,} of the {len(table):,} rows of {source}, "
+            f"first '{match.example[:100]}'"
         )
     return line
 
