@@ -41,6 +41,26 @@ def source_modules(predictor: Predictor) -> list[str | Path] | None:
     return sorted(found, key=str)
 
 
+def pickle_by_value(predictor: object) -> None:
+    """Let cloudpickle send a predictor's classes by value where another process could not import them.
+
+    These are the modules of single files ("./my_ranker.py"), and those next to them that they import.
+    """
+    import cloudpickle
+
+    for part in _parts(predictor, set()):
+        module = sys.modules.get(part.__module__)
+        file = getattr(module, "__file__", None)
+        top = part.__module__.partition(".")[0]
+        if not module or not file or top in {*sys.stdlib_module_names, *_VERSIONED, *_OURS}:
+            continue
+        files = {path for path in _sources(module) if isinstance(path, Path)}
+        for own in list(sys.modules.values()):
+            path = getattr(own, "__file__", None)
+            if path and Path(path).resolve() in files and not _is_installed(Path(path).resolve()):
+                cloudpickle.register_pickle_by_value(own)
+
+
 def _parts(thing: object, seen: set[int]) -> Iterator[type | FunctionType]:
     """Yield the classes and functions that an object consists of."""
     if id(thing) in seen:
