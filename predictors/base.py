@@ -124,8 +124,8 @@ class Predictor(ABC):
             self, fitted.
 
         Raises:
-            InputError: No architectures, more than `max_train_size`, labels of another length, or a label that
-                is NaN or infinite.
+            InputError: No architectures or more than `max_train_size`, labels of another length, or a label
+                that is NaN or infinite.
             PredictorError: `_fit` failed.
         """
         labels = self._check_labels(graphs, y)
@@ -181,8 +181,8 @@ class Predictor(ABC):
         """
         if self.max_train_size is not None and train_size > self.max_train_size:
             raise InputError(
-                f"predictor '{self.name}' can learn from at most {self.max_train_size:,} training labels, not "
-                f"{train_size:,}; use fewer labels or another predictor"
+                f"predictor '{self.name}' can learn from at most {self.max_train_size:,} training labels, "
+                f"not {train_size:,}; use fewer labels or another predictor"
             )
 
     def _check_labels(self, graphs: Graphs, y: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from predictors.nn.ranker import TorchRanker
 
 
 class Gcn(TorchRanker):
-    """A head on GraphEncoder's embedding and the path statistics of the graph; trained on the labels alone."""
+    """A head on GraphEncoder's embedding and the path statistics; trained on the labels alone."""
 
     quick: ClassVar[Mapping[str, Any]] = {"epochs": 30}
 
