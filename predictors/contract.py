@@ -18,7 +18,6 @@ from predictors.adapter import Adapted, as_predictor
 from predictors.base import Predictor
 from predictors.errors import describe_failure
 from predictors.hyperparameters import one_line
-from predictors.sources import pickle_by_value
 
 N_TRAIN, N_TEST, SEED = 24, 60, 5
 _CLOSE = {"rtol": 1e-5, "atol": 1e-6}  # batched sums may round differently in other batches
@@ -345,7 +344,6 @@ def _repeats(case: Case) -> None:
 def _picklable(case: Case) -> None:
     import cloudpickle
 
-    pickle_by_value(case.fitted)
     sent = cloudpickle.loads(cloudpickle.dumps(case.make()))
     _equal(
         sent.fit(case.train, case.y, seed=SEED).predict(case.test), case.scores, "pickling changes the scores"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.machinery
 import inspect
 import sys
 import sysconfig
@@ -57,7 +58,7 @@ def pickle_by_value(predictor: object) -> None:
         files = {path for path in _sources(module) if isinstance(path, Path)}
         for own in list(sys.modules.values()):
             path = getattr(own, "__file__", None)
-            if path and Path(path).resolve() in files and not _is_installed(Path(path).resolve()):
+            if path and Path(path).resolve() in files and not _is_importable(own):
                 cloudpickle.register_pickle_by_value(own)
 
 
@@ -115,6 +116,13 @@ def _sources(module: ModuleType) -> set[str | Path]:
 
 def _top(module: ModuleType) -> str:
     return module.__name__.partition(".")[0]
+
+
+def _is_importable(module: ModuleType) -> bool:
+    """Return whether another process with the same search path finds the module under its name."""
+    package = sys.modules.get(_top(module), module)
+    found = importlib.machinery.PathFinder.find_spec(package.__name__)
+    return found is not None and found.origin == package.__file__
 
 
 @cache

@@ -190,7 +190,7 @@ def test_rank_by_label_is_the_loss_of_the_published_code() -> None:
         (
             {"rank_by": "label", "loss": "mse"},
             InputError,
-            "rank_by='label' applies to lambdarank, not to 'mse'",
+            "applies to lambdarank, not to 'mse'",
         ),
         ({"start": "old"}, UnknownNameError, "unknown start 'old'"),
         ({"loss": "lamdarank"}, UnknownNameError, "did you mean lambdarank"),

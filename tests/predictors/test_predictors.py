@@ -375,9 +375,7 @@ def test_scores_that_are_no_numbers_are_refused(train: Graphs, y: np.ndarray) ->
         def _predict(self, graphs: Graphs) -> np.ndarray:
             return np.where(np.arange(len(graphs)) == 0, np.nan, 1.0)
 
-    with pytest.raises(
-        InputError, match=r"'broken': _predict .* 1 scores that are NaN or infinite, the first at position 0"
-    ):
+    with pytest.raises(InputError, match=r"'broken': _predict .* 1 scores .* position 0"):
         Broken().fit(train, y).predict(train)
 
 
@@ -414,9 +412,7 @@ def test_a_missing_weak_label_is_named(
     assert predictor.lacks(train.weak) == ()
     assert predictor.lacks(without.weak) == (column,)
     for ask in (lambda: predictor.fit(without, y), lambda: predictor.fit(train, y).predict(without)):
-        with pytest.raises(
-            UnknownNameError, match=rf"weak label \(required by predictor '{name}'\) '{column}'"
-        ):
+        with pytest.raises(UnknownNameError, match=rf"required by predictor '{name}'\) '{column}'"):
             ask()
     with pytest.raises(UnknownNameError, match=r"; known: none"):
         predictor.fit(train.with_weak({}), y)
