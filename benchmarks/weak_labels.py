@@ -24,19 +24,13 @@ B = TypeVar("B", bound="Benchmark")
 
 
 def read_table(path: Path) -> Table:
-    """Read a table of weak labels: parquet, CSV or JSON lines.
+    """Read a table of weak labels; see `data.readers.read` for the formats.
 
     Raises:
         MissingTableError: There is no such file.
         TableError: The file cannot be read as a table.
     """
-    if not path.is_file():
-        raise MissingTableError(f"there is no file '{path}'")
-    if path.suffix == ".parquet":
-        return Table.read(path)
-    from benchmarks.custom import _read_text
-
-    return Table(_read_text(path))
+    return read(path).table
 
 
 def get_weak_columns(bench: Benchmark, table: Table) -> list[str]:
