@@ -2,91 +2,88 @@
 
 from __future__ import annotations
 
+import copyreg
+import hashlib
+import json
+from abc import ABC, ABCMeta, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, replace
 from functools import cached_property
-from typing import ClassVar, Literal, Self
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from benchmarks.lists import graphs_of_texts
-from data.errors import InputError, MissingTableError, TableError
+from benchmarks import weak_labels
+from benchmarks.about import Info
+from benchmarks.agreement import Cover, get_cover, percent
+from benchmarks.columns import numeric_columns
+from benchmarks.matching import ROW_NAMES, hash_networks, name_texts
+from data.errors import InputError, MissingTableError
 from data.fetch import find, locate
 from data.graphs import Graphs
 from data.names import check_name
+from data.registry import get_file_place, load_place
 from data.spaces.codes import CodeSpace
 from data.table import Column, Table
+
+__all__ = ["PROXIES", "SEEDS", "ZERO_COST", "Benchmark", "Info", "numeric_columns"]
 
 ZERO_COST = "zero-cost proxy on CIFAR-10, NAS-Bench-Suite-Zero"
 SEEDS = (777, 888, 999)  # of NAS-Bench-201 and NATS-Bench
 PROXIES = (
     "epe_nas", "fisher", "grad_norm", "grasp", "jacov", "l2_norm", "nwot", "plain", "snip", "synflow", "zen"
 )  # fmt: skip
-PLAIN_DATASET = "table"  # data set of columns that nobody described
 
 
-@dataclass(frozen=True)
-class Info:
-    """What a reader wants to know of a benchmark before trusting a number from it.
+class _Value(ABCMeta):
+    """Makes instances that can be assigned to in their constructor only."""
 
-    Attributes:
-        key: Name on the command line.
-        title: Full name.
-        citation: Whom to cite.
-        licence: Licence of the table.
-        dataset: Default data set.
-        target: Default target to be judged on, within a data set.
-        label: Default label to train on; where a data set lacks it, the target is used.
-        weak: Default weak labels, by column name.
-        supernet: The weak label that is a supernet's accuracy, if there is one.
-        notes: What to keep in mind when reading results.
-    """
-
-    key: str
-    title: str
-    citation: str
-    licence: str
-    dataset: str
-    target: str
-    label: str
-    weak: tuple[str, ...] = ()
-    supernet: str = ""
-    notes: str = ""
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        made = super().__call__(*args, **kwargs)
+        made.__dict__["_complete"] = True
+        return made
 
 
-class Benchmark:
-    """A table of one search space.
+class Benchmark(ABC, metaclass=_Value):
+    """A table of one search space, as an immutable value: what changes it returns another benchmark.
 
     A subclass gives `info`, `columns` and `build_graphs`. Labels and weak labels come out higher is better.
 
     Attributes:
         info: Description.
         columns: Labels and weak labels, by column name.
+        file: Path of the table; "" for a public table, which is found or fetched by its key.
         side_tables: Tables that add weak labels, where they are found.
         join_on: Column by which side tables name their architectures.
         renames: Column in the file -> name here. Costs are called flops and params everywhere.
         table: The table itself.
+        notices: Lines to print once the benchmark is loaded: what was dropped, averaged, guessed, replaced.
         stands_in_for: Why this is not the benchmark that was asked for; "" if it is.
     """
 
     info: Info
     columns: ClassVar[tuple[Column, ...]] = ()
+    file: ClassVar[str | Path] = ""
     side_tables: ClassVar[tuple[str, ...]] = ()
     join_on: ClassVar[str] = "arch"
     renames: ClassVar[Mapping[str, str]] = {}
+    notices: tuple[str, ...] = ()
     stands_in_for: str = ""
 
     def __init__(self, table: Table) -> None:
         """Wrap a table; every column that a label needs must be there."""
         self.table = table
-        self._columns = {c.name: c for c in self.describe(table) if c.name in table.names}
+        self._columns: Mapping[str, Column] = {
+            c.name: c for c in self.describe(table) if c.name in table.names
+        }
 
     @classmethod
     def load(cls, *, offline: bool = False) -> Self:
         """Load the benchmark's own table, found or fetched, with the tables that add columns to it."""
-        table = cls.arrange(Table.read(locate(cls.info.key, offline=offline)))
+        path = Path(cls.file) if cls.file else locate(cls.info.key, offline=offline)
+        table = cls.arrange(Table.read(path))
         for name in cls.side_tables:
             path = find(name)
             if path is not None:
@@ -104,28 +101,194 @@ class Benchmark:
         del table
         return self.columns
 
+    @abstractmethod
     def build_graphs(self) -> Graphs:
         """Return the architectures of the table as graphs, without weak labels."""
-        raise NotImplementedError
+
+    def settings(self) -> Mapping[str, Any]:
+        """Return what shapes labels or graphs beside the table and its columns, as JSON values."""
+        return {}
+
+    # A value.
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Refuse to change a complete benchmark."""
+        if "_complete" in self.__dict__:
+            raise AttributeError(f"a benchmark is immutable: '{name}' cannot be set; use a with_... method")
+        super().__setattr__(name, value)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by the place of the class, so that a class in a file of one's own arrives elsewhere."""
+        place = get_file_place(type(self))
+        if place:
+            return _blank, (place,), self.__dict__
+        return copyreg.__newobj__, (type(self),), self.__dict__  # pyright: ignore[reportAttributeAccessIssue]
+
+    def __repr__(self) -> str:
+        """Return one line: class, key and size."""
+        return f"{type(self).__name__}({self.info.key!r}, {len(self):,} rows)"
+
+    def evolve(self, **changes: object) -> Self:
+        """Return this benchmark with other attributes, e.g. `notices`; graphs are built again if needed."""
+        other = type(self).__new__(type(self))
+        stale = ("graphs", "content_hash")  # the rows stay, so what else is cached holds
+        vars(other).update({name: value for name, value in vars(self).items() if name not in stale} | changes)
+        return other
+
+    def with_notice(self, line: str) -> Self:
+        """Return this benchmark with a further line to print after loading."""
+        return self.evolve(notices=(*self.notices, line))
+
+    def with_columns(self, columns: Iterable[Column], arrow: pa.Table | None = None) -> Self:
+        """Return this benchmark with further or other column descriptions, in a table of the same rows.
+
+        A default target that is a label no longer gives way to the only label left, or to none.
+        """
+        described = {**self._columns, **{column.name: column for column in columns}}
+        table = self.table if arrow is None else Table(arrow, self.table.columns)
+        other = self.evolve(table=table, _columns=described)
+        info = self.info
+        if info.dataset not in other.datasets:
+            info = replace(info, dataset=next(iter(other.datasets), ""))
+        labels = other.labels(info.dataset) if info.dataset else []
+        if info.target not in labels:
+            info = replace(info, target=labels[0] if len(labels) == 1 else "")
+        return other.evolve(info=info)
+
+    def with_direction(self, directions: Mapping[str, Literal[1, -1]]) -> Self:
+        """Return this benchmark with labels or weak labels that are better when larger (1) or smaller (-1).
+
+        Args:
+            directions: Direction by label ("latency", "DATASET/latency") or column name.
+
+        Raises:
+            UnknownNameError: There is no such label or column.
+            InputError: A direction is neither 1 nor -1.
+        """
+        changed: dict[str, Column] = {}
+        for name, direction in directions.items():
+            if direction not in (1, -1):
+                raise InputError(f"the direction of '{name}' must be 1 or -1, not {direction!r}")
+            columns = [
+                c for c in self._columns.values() if name in (c.name, c.target, f"{c.dataset}/{c.target}")
+            ]
+            if not columns:
+                check_name("label", name, [c.target for c in self._columns.values()])
+            changed |= {c.name: replace(c, direction=direction) for c in columns}
+        return self.with_columns(changed.values())
+
+    def with_weak(self, table: Table, *, source: str = "", trusted: Mapping[str, str] | None = None) -> Self:
+        """Return this benchmark with the numeric columns of a table as further weak labels.
+
+        Rows are matched by the benchmark's own name of an architecture, by `id` or `name`, or, in a table of
+        `space` and `arch`, by the network. Weak labels of the same name are replaced.
+
+        Args:
+            table: The weak labels.
+            source: What notices call the table, e.g. its path.
+            trusted: Reasons to use weak labels that order architectures as a true label does, by name.
+
+        Raises:
+            TableError: The table names no architecture of this benchmark, or a column is called as one of it
+                that is no weak label.
+            InputError: A column is a true label by its order or values, and not trusted.
+        """
+        return weak_labels.add_table(self, table, source or "the weak-label table", trusted or {})
+
+    def with_weak_columns(self, names: Iterable[str], *, trusted: Mapping[str, str] | None = None) -> Self:
+        """Return this benchmark with columns of its own table as weak labels; they are labels no longer.
+
+        Raises:
+            UnknownNameError: There is no such column.
+            InputError: A column holds no numbers, no label is left, or a column is a true label by its order
+                or values, or one of the trainings of a label, and not trusted.
+        """
+        return weak_labels.declare_columns(self, list(names), trusted or {})
+
+    @cached_property
+    def content_hash(self) -> str:
+        """Twelve hex digits for everything that shapes labels, weak labels and graphs."""
+        content = {
+            "table": self.table.content_hash,
+            "columns": [asdict(self._columns[name]) for name in sorted(self._columns)],
+            "settings": dict(self.settings()),
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+
+    # Architectures.
 
     def __len__(self) -> int:
-        """Return the number of architectures."""
+        """Return the number of rows, one for each measured architecture."""
         return len(self.table)
+
+    @cached_property
+    def _bare_graphs(self) -> Graphs:
+        return self.build_graphs()
 
     @cached_property
     def graphs(self) -> Graphs:
         """All architectures, with the weak labels of the table."""
-        return self.build_graphs().with_weak({name: self.weak(name) for name in self.weak_names})
+        return self._bare_graphs.with_weak({name: self.weak(name) for name in self.weak_names})
 
     @cached_property
     def classes(self) -> np.ndarray:
         """(n,) uint64 canonical hash: equal for architectures that are the same network."""
-        return self.graphs.canonical_hash()
+        return self._bare_graphs.canonical_hash()
 
     @property
     def repeated(self) -> np.ndarray:
         """(n,) equal for rows that are one network trained more than once; what the noise ceiling is from."""
         return self.classes
+
+    @property
+    def row_names(self) -> list[str]:
+        """Name of each row (n,) for outputs: its id, name or architecture text, else its number from 0."""
+        for key in (*ROW_NAMES, self.join_on):
+            if key in self.table.names and not pa.types.is_nested(self.table.column(key).type):
+                texts = name_texts(self.table.column(key)).to_pylist()
+                return [str(row) if text is None else text for row, text in enumerate(texts)]
+        return [str(row) for row in range(len(self))]
+
+    @property
+    def size_note(self) -> str:
+        """How many architectures there are, e.g. "20,001 of 423,624 cells (4.7 %)" for an excerpt."""
+        n, total, noun = len(self), self.info.total, self.info.noun
+        if n < total:
+            return f"{n:,} of {total:,} {noun} ({percent(n, total)})"
+        networks = len(np.unique(self.classes))
+        return f"{n:,} {noun}, {networks:,} networks" if networks < n else f"{n:,} {noun}"
+
+    def architectures(self) -> Table:
+        """Return a table of `space` and `arch`: the text of each different architecture, as rows have them.
+
+        Sizes of the whole network (width, depth, resolution) are no part of it, nor are architectures that no
+        text of the space says.
+
+        Raises:
+            InputError: The benchmark's graphs are of no space with texts, or none of them has one.
+        """
+        space = self.graphs.space
+        if not isinstance(space, CodeSpace):
+            raise InputError(f"{self.info.key}: its graphs are of no space whose architectures have texts")
+        if "arch" in self.table.names:
+            texts = self.table.column("arch").cast(pa.string()).unique().to_pylist()
+        else:
+            codes = space.code(self.graphs)
+            networks = hash_networks(self.graphs)
+            said = np.flatnonzero(hash_networks(space.graphs(codes)) == networks)
+            if not len(said):
+                raise InputError(
+                    f"{self.info.key}: no code of space '{space.name}' builds any of its networks"
+                )
+            texts = space.format(codes[said[np.sort(np.unique(networks[said], return_index=True)[1])]])
+        return Table(pa.table({"space": [space.name] * len(texts), "arch": texts}))
+
+    # Labels.
+
+    @property
+    def described(self) -> list[Column]:
+        """Descriptions of the labels and weak labels that the table has."""
+        return list(self._columns.values())
 
     @property
     def datasets(self) -> list[str]:
@@ -159,6 +322,14 @@ class Benchmark:
         column = self.label_column(dataset, name)
         found = [self.table.values(s) for s in column.seeds if s in self.table.names]
         return column.direction * column.scale * np.stack(found, axis=1) if len(found) > 1 else None
+
+    def split_column(self, name: str) -> np.ndarray:
+        """Return a text column (n,) that assigns rows to parts, "" where it assigns none."""
+        if name not in self.table.names:
+            raise InputError(f"{self.info.key} has no column '{name}', which this protocol splits by")
+        return np.array(self.table.column(name).fill_null("").to_pylist())
+
+    # Weak labels.
 
     @property
     def weak_names(self) -> list[str]:
@@ -194,104 +365,21 @@ class Benchmark:
             InputError: `name` is a label of `dataset` itself: that would leak true labels.
         """
         other, slash, target = name.partition("/")
-        if not slash:
+        if not slash or name in self.weak_names:
             return self.weak(name)
         if other == dataset:
             raise InputError(f"'{name}' is a true label of the task's own data set: no weak label")
         return self.target(other, target)
 
-    def add_weak(self, table: Table) -> list[str]:
-        """Take the numeric columns of a table as further weak labels, and return their names.
+    def weak_cover(self, name: str, dataset: str, target: str) -> Cover:
+        """Return where a weak label is known, and its Kendall tau with a label there.
 
-        Rows are matched by the benchmark's own name of an architecture, or, in a table of `space` and `arch`,
-        by the network. Weak labels of the same name are replaced.
-
-        Raises:
-            TableError: The table names no architecture of this benchmark, or a column is called as one of it
-                that is no weak label.
-            InputError: A column is a true label by its values.
+        Args:
+            name: A weak label, or "DATASET/TARGET" for a label of another data set.
+            dataset: The data set of the label.
+            target: The label.
         """
-        added = numeric_columns(table, "weak")
-        clash = [c.name for c in added if c.name in self.table.names and c.name not in self.weak_names]
-        if clash:
-            raise TableError(
-                f"{', '.join(clash)}: columns of {self.info.key} that are no weak labels; rename yours"
-            )
-        aligned = table.arrow.select([c.name for c in added]).take(self._places(table))
-        for column in added:
-            self._refuse_label(column.name, Table(aligned).values(column.name))
-        arrow = self.table.arrow.drop_columns(
-            [name for name in aligned.column_names if name in self.table.names]
-        )
-        for name in aligned.column_names:
-            arrow = arrow.append_column(name, aligned.column(name))
-        self.table = Table(arrow, self.table.columns)
-        self._columns |= {column.name: column for column in added}
-        self.__dict__.pop("graphs", None)  # they carry the weak labels
-        unknown = [c.name for c in added if not np.isfinite(self.weak(c.name)).any()]
-        if not added or unknown:
-            raise TableError(f"the weak-label table has no value for any architecture here: {unknown}")
-        return [c.name for c in added]
-
-    def _places(self, table: Table) -> pa.Array:
-        """Return (n,) which row of another table each architecture is, null for none."""
-        if self.join_on in table.names and self.join_on in self.table.names:
-            return self.table.places(table, self.join_on)
-        if not {"space", "arch"} <= set(table.names):
-            raise TableError(
-                f"a weak-label table needs the column '{self.join_on}', or 'space' and 'arch' as "
-                f"`python -m predictors.supernet score` writes them; it has {table.names}"
-            )
-        theirs = graphs_of_texts(table)
-        if theirs.space != self.graphs.space:
-            raise TableError(
-                f"the weak-label table is of space '{theirs.space.name}', {self.info.key} of "
-                f"'{self.graphs.space.name}'"
-            )
-        first = dict(zip(_cells(theirs)[::-1].tolist(), range(len(theirs))[::-1], strict=True))
-        return pa.array([first.get(network) for network in _cells(self.graphs).tolist()], pa.int64())
-
-    def architectures(self) -> Table:
-        """Return a table of `space` and `arch`: the text of each different architecture, as rows have them.
-
-        Sizes of the whole network (width, depth, resolution) are no part of it, nor are architectures that no
-        text of the space says.
-
-        Raises:
-            InputError: The benchmark's graphs are of no space with texts, or none of them has one.
-        """
-        space = self.graphs.space
-        if not isinstance(space, CodeSpace):
-            raise InputError(f"{self.info.key}: its graphs are of no space whose architectures have texts")
-        if "arch" in self.table.names:
-            texts = self.table.column("arch").cast(pa.string()).unique().to_pylist()
-        else:
-            codes = space.code(self.graphs)
-            networks = _cells(self.graphs)
-            said = np.flatnonzero(_cells(space.graphs(codes)) == networks)
-            if not len(said):
-                raise InputError(
-                    f"{self.info.key}: no code of space '{space.name}' builds any of its networks"
-                )
-            texts = space.format(codes[said[np.sort(np.unique(networks[said], return_index=True)[1])]])
-        return Table(pa.table({"space": [space.name] * len(texts), "arch": texts}))
-
-    def _refuse_label(self, name: str, values: np.ndarray) -> None:
-        """Refuse a weak label that is one of the true labels under another name."""
-        for column in self._columns.values():
-            if column.kind == "label":
-                label = self.table.values(column.name)
-                known = np.isfinite(values) & np.isfinite(label)
-                if known.any() and np.allclose(values[known], label[known], rtol=1e-9):
-                    raise InputError(
-                        f"'{name}' is the true label '{column.name}' by its values: no weak label"
-                    )
-
-    def split_column(self, name: str) -> np.ndarray:
-        """Return a text column (n,) that assigns rows to parts, "" where it assigns none."""
-        if name not in self.table.names:
-            raise InputError(f"{self.info.key} has no column '{name}', which this protocol splits by")
-        return np.array(self.table.column(name).fill_null("").to_pylist())
+        return get_cover(self.weak_for(name, dataset), self.target(dataset, target))
 
     def _oriented(self, column: Column) -> np.ndarray:
         values = self.table.values(column.name)
@@ -302,37 +390,7 @@ class Benchmark:
         return column.direction * column.scale * values
 
 
-def _cells(graphs: Graphs) -> np.ndarray:
-    """Return the canonical hash (n,) of architectures without the sizes of the whole network."""
-    features = graphs.features.copy()
-    features[:, 0] = 0
-    return replace(graphs, features=features).canonical_hash()
-
-
-def numeric_columns(table: Table, kind: Literal["label", "weak"]) -> list[Column]:
-    """Return a description of every numeric column: the file's own, else a plain one of this kind."""
-    columns = []
-    for field in table.arrow.schema:
-        if pa.types.is_integer(field.type) or pa.types.is_floating(field.type):
-            plain = Column(field.name, PLAIN_DATASET, field.name, unit="", kind=kind)
-            described = table.columns.get(field.name, plain)
-            columns.append(replace(described, kind=kind) if kind == "weak" else described)
-    return columns
-
-
-def spread(table: Table, by: str, names: Iterable[str]) -> Table:
-    """Return a table with a column "PART/NAME" for each part that `by` names: its rows' values, else null.
-
-    So that rows of different parts (supernets, data sets) are never in one ranking.
-    """
-    parts = table.column(by).cast(pa.string())
-    columns = {}
-    for part in sorted(set(parts.to_pylist()) - {None}):
-        here = pc.equal(parts, part)  # pyright: ignore[reportAttributeAccessIssue]
-        for name in names:
-            values = table.column(name)
-            columns[f"{part}/{name}"] = pc.if_else(here, values, pa.scalar(None, values.type))  # pyright: ignore[reportAttributeAccessIssue]
-    arrow = table.arrow
-    for name, values in columns.items():
-        arrow = arrow.append_column(name, values)
-    return Table(arrow, table.columns)
+def _blank(place: str) -> Benchmark:
+    """Return an instance of the class at a place, for pickle to fill."""
+    kind = load_place(place, "benchmark", lambda member: isinstance(member, type))
+    return kind.__new__(kind)

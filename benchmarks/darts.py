@@ -22,8 +22,7 @@ class OncenasDarts(_Darts):
     info = Info(
         key="oncenas_darts",
         title="OnceNAS DARTS networks",
-        citation="OnceNAS-Bench (github.com/OnceNAS-Bench/OnceNAS-Bench); Liu et al., DARTS, ICLR 2019",
-        licence="none named",
+        total=545,
         dataset="cifar10",
         target="valid_acc",
         label="valid_acc",
@@ -48,8 +47,6 @@ class NB301(_Darts):
     info = Info(
         key="nb301",
         title="NAS-Bench-301 (training runs)",
-        citation="Zela et al., Surrogate NAS Benchmarks, ICLR 2022",
-        licence="Apache-2.0",
         dataset="cifar10",
         target="test_acc",
         label="valid_acc",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.base import Benchmark, Info, spread
+from benchmarks.base import Benchmark, Info
+from benchmarks.columns import spread
 from benchmarks.lists import parsed
 from data.graphs import Graphs
 from data.spaces.chains import CHANNEL_MACRO, MACRO
@@ -23,8 +24,7 @@ class Macro(Benchmark):
     info = Info(
         key="macro",
         title="NAS-Bench-Macro",
-        citation="Su et al., Prioritized Architecture Sampling with Monto-Carlo Tree Search, CVPR 2021",
-        licence="Apache-2.0",
+        total=6_561,
         dataset="cifar10",
         target="test_acc",
         label="test_acc",
@@ -48,8 +48,7 @@ class ChannelMacro(Benchmark):
     info = Info(
         key="channel_macro",
         title="Channel-Bench-Macro",
-        citation="Su et al., BCNet: Searching for Network Width with Bilaterally Coupled Network, CVPR 2021",
-        licence="Apache-2.0",
+        total=2 * 16_384,
         dataset="resnet",
         target="test_acc",
         label="test_acc",

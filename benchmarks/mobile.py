@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from benchmarks.base import Benchmark, Info, spread
+from benchmarks.base import Benchmark, Info
+from benchmarks.columns import spread
 from benchmarks.lists import numbers, parsed
 from data.graphs import Graphs
 from data.spaces.chains import PROXYLESS
@@ -22,8 +23,6 @@ class Proxyless(Benchmark):
     info = Info(
         key="proxyless",
         title="ProxylessNAS space (TuNAS, AceNAS)",
-        citation="Bender et al., TuNAS, CVPR 2020; Zhang et al., AceNAS, arXiv 2108.03001",
-        licence="Apache-2.0 (TuNAS); MIT (AceNAS)",
         dataset="imagenet",
         target="valid_acc",
         label="valid_acc",
@@ -53,8 +52,7 @@ class AccelMnasnet(Benchmark):
     info = Info(
         key="accel_mnasnet",
         title="Accel-NASBench",
-        citation="Ahmad et al., Accel-NASBench, DAC 2024",
-        licence="Apache-2.0",
+        total=5_138,
         dataset="imagenet",
         target="valid_acc",
         label="valid_acc",
@@ -94,9 +92,7 @@ class Ofa(Benchmark):
     info = Info(
         key="ofa",
         title="Once-for-all sub-networks",
-        citation="Cai et al., Once-for-All, ICLR 2020; Sahni et al., CompOFA, ICLR 2021; MOOFA "
-        "(github.com/MaximeGirard/memory-optimized-once-for-all); DyNAS-T (github.com/IntelLabs/DyNAS-T)",
-        licence="MOOFA names none; DyNAS-T Apache-2.0",
+        total=14_923,
         dataset="MIT_OFA",
         target="acc",
         label="acc",

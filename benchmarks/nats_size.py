@@ -42,8 +42,7 @@ class NatsSize(Benchmark):
     info = Info(
         key="nats_size",
         title="NATS-Bench, size space",
-        citation="Dong et al., NATS-Bench, TPAMI 2021",
-        licence="MIT",
+        total=32_768,
         dataset="cifar10",
         target="test_acc",
         label="valid_acc",

@@ -38,8 +38,8 @@ class NB101(Benchmark):
     info = Info(
         key="nb101",
         title="NAS-Bench-101",
-        citation="Ying et al., NAS-Bench-101, ICML 2019",
-        licence="Apache-2.0",
+        total=423_624,
+        noun="cells",
         dataset="cifar10",
         target="valid_acc",
         label="valid_acc",

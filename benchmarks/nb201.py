@@ -72,8 +72,8 @@ class NB201(Benchmark):
     info = Info(
         key="nb201",
         title="NAS-Bench-201",
-        citation="Dong & Yang, NAS-Bench-201, ICLR 2020; Dong et al., NATS-Bench, TPAMI 2021",
-        licence="MIT (table: public exports, see data/sources.toml)",
+        total=15_625,
+        noun="cells",
         dataset="cifar10",
         target="test_acc",
         label="valid_acc",

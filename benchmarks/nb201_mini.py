@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Self
 
 import data
 from benchmarks.base import PROXIES, ZERO_COST, Benchmark, Info
@@ -35,6 +34,7 @@ class NB201Mini(Benchmark):
         notes="Tiny networks, few and small images: to try things out. Results are not those of the real "
         "NAS-Bench-201, which `python -m data.fetch nb201` gets.",
     )
+    file = FILE
     columns = (
         Column("cifar10_valid_acc", DATASET, "valid_acc", note="held-out images, mean over the seeds"),
         Column(_TEST, DATASET, "test_acc", note="10,000 test images, mean over the seeds"),
@@ -43,12 +43,6 @@ class NB201Mini(Benchmark):
         Column("params", DATASET, "params", "M", kind="weak", note="larger ranks higher", decimals=6),
         *(Column(p, DATASET, p, "", kind="weak", note=ZERO_COST.partition(",")[0]) for p in PROXIES),
     )
-
-    @classmethod
-    def load(cls, *, offline: bool = False) -> Self:
-        """Load the embedded table; no network is needed."""
-        del offline
-        return cls(Table.read(FILE))
 
     def describe(self, table: Table) -> Iterable[Column]:
         """Return the columns, the target with the seeds that it is the mean of."""

@@ -10,7 +10,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from benchmarks.base import Benchmark, Info, spread
+from benchmarks.base import Benchmark, Info
+from benchmarks.columns import spread
 from benchmarks.lists import cells, padded
 from data.graphs import Graphs
 from data.spaces.cells import NDS_AMOEBA, NDS_DARTS, NDS_ENAS, NDS_NASNET, NDS_PNAS, UNITS, CellsSpace
@@ -83,8 +84,6 @@ def _info(key: str, space: str) -> Info:
     return Info(
         key=key,
         title=f"NDS, {space} space",
-        citation="Radosavovic et al., On Network Design Spaces for Visual Recognition, ICCV 2019",
-        licence="MIT",
         dataset="cifar10",
         target="test_acc",
         label="test_acc",

@@ -43,12 +43,12 @@ def _columns() -> tuple[Column, ...]:
     return (*labels, *early, *costs)
 
 
-def _info(key: str, level: str) -> Info:
+def _info(key: str, level: str, total: int, noun: str) -> Info:
     return Info(
         key=key,
         title=f"TransNAS-Bench-101, {level} level",
-        citation="Duan et al., TransNAS-Bench-101, CVPR 2021",
-        licence="MIT",
+        total=total,
+        noun=noun,
         dataset="class_scene",
         target="test_score",
         label="valid_score",
@@ -69,10 +69,10 @@ class _Transnas(Benchmark):
 class TransnasMicro(_Transnas):
     """4,096 cells in one skeleton."""
 
-    info, space = _info("transnas_micro", "cell"), TRANSNAS_MICRO
+    info, space = _info("transnas_micro", "cell", 4_096, "cells"), TRANSNAS_MICRO
 
 
 class TransnasMacro(_Transnas):
     """3,256 skeletons of one cell."""
 
-    info, space = _info("transnas_macro", "macro"), TRANSNAS_MACRO
+    info, space = _info("transnas_macro", "macro", 3_256, "skeletons"), TRANSNAS_MACRO

@@ -25,6 +25,8 @@ from data.names import check_name
 
 T = TypeVar("T")
 
+_FILE_MODULE = "acerank_file_"
+
 
 class Registry(Mapping[str, T], Generic[T]):
     """Objects of one kind by name.
@@ -166,6 +168,17 @@ def load_place(text: str, kind: str, is_member: Callable[[object], bool]) -> Any
     return getattr(module, attribute)
 
 
+def get_file_place(member: type) -> str:
+    """Return "FILE.py:NAME" of a class that `load_place` read from a file; "" for any other.
+
+    Other processes find it by that place: the module has no name they could import.
+    """
+    module = sys.modules.get(member.__module__)
+    if module is None or not module.__name__.startswith(_FILE_MODULE):
+        return ""
+    return f"{module.__file__}:{member.__name__}"
+
+
 def _split_place(text: str) -> tuple[str, str, str]:
     """Return (file or module, ":" or "", attribute)."""
     place, colon, attribute = text.partition(":")
@@ -177,7 +190,7 @@ def _file_module(path: Path) -> ModuleType:
     if not path.is_file():
         raise InputError(f"there is no file '{path}'")
     path = path.resolve()
-    name = f"acerank_file_{hashlib.sha256(str(path).encode() + path.read_bytes()).hexdigest()[:16]}"
+    name = f"{_FILE_MODULE}{hashlib.sha256(str(path).encode() + path.read_bytes()).hexdigest()[:16]}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)

@@ -17,10 +17,10 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks import load
 from benchmarks.base import Benchmark
+from benchmarks.weak_labels import read_table
 from data.errors import InputError
 from data.graphs import Graphs
 from data.split import Pool, Split, get_protocol
-from data.table import Table
 from eval.grid.weak import prepare
 from eval.task import Cell, Spec, Task
 from predictors import get
@@ -53,7 +53,7 @@ def load_benchmark(bench: str, weak_table: str = "") -> Benchmark:
     """Load a benchmark once a process, with a table of further weak labels; both must be on this machine."""
     found = load(bench, offline=True)
     if weak_table:
-        found.add_weak(Table.read(Path(weak_table)))
+        found = found.with_weak(read_table(Path(weak_table)))
     return found
 
 

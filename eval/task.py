@@ -72,7 +72,9 @@ class Cell:
     @cached_property
     def identity(self) -> dict[str, Any]:
         """Everything that determines the scores."""
-        bench_module = REGISTRY.get(self.task.bench, CUSTOM).partition(":")[0]
+        bench_module = (REGISTRY.place(self.task.bench) if self.task.bench in REGISTRY else CUSTOM).partition(
+            ":"
+        )[0]
         return {
             "task": vars(self.task),
             "predictor": self.spec.name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ MOST_ENUMERATED = 10_000_000
 
 
 @dataclass(frozen=True)
-class CodeSpace(SearchSpace):
+class CodeSpace(SearchSpace, ABC):
     """A space whose architectures are written as codes: one decision, an integer, at each place.
 
     A subclass says what graph a code is (`graphs`) and, where not every code is an architecture, which are
@@ -33,9 +34,9 @@ class CodeSpace(SearchSpace):
         """Number of codes; several may be one network, and some may not be valid."""
         return math.prod(self.choices)
 
+    @abstractmethod
     def graphs(self, codes: np.ndarray) -> Graphs:
         """Return the graphs of n codes (n, places)."""
-        raise NotImplementedError
 
     def code(self, graphs: Graphs) -> np.ndarray:
         """Return a code (n, places) of each graph, without sizes of the network that are no decision.

@@ -58,7 +58,7 @@ def execute(options: Options, module: str = "eval.run") -> Finished:
     """
     specs = parse(options.predictors, options.settings, distinct=options.distinct)
     bench = benchmarks.load(options.bench, offline=options.offline)
-    weak, weak_table = weak_option(options.weak, bench)
+    weak, weak_table, bench = weak_option(options.weak, bench)
     announce(bench)
     tasks = tasks_of(request_of(options, str(weak_table or "")), bench)
     if not options.chosen:

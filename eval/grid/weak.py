@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import TABLE_SUFFIXES
 from benchmarks.base import Benchmark
+from benchmarks.weak_labels import get_weak_columns, read_table
 from data.download import checksum, locked
 from data.errors import InputError
 from data.fetch import cache_folder
-from data.table import Table
 from eval.provenance import code_hash, versions
 from eval.task import Cell, Spec, digest
 from predictors import get
@@ -150,26 +151,29 @@ def file_hash(path: str) -> str:
     return checksum(Path(path))[:12]
 
 
-def weak_option(items: Sequence[str] | None, bench: Benchmark) -> tuple[str | None, Path | None]:
-    """Return --weak as names joined by "+", and the table among them, whose columns `bench` then has.
+def weak_option(items: Sequence[str] | None, bench: Benchmark) -> tuple[str | None, Path | None, Benchmark]:
+    """Return --weak as names joined by "+", the table among them, and the benchmark with its columns.
 
     Raises:
         InputError: More than one table.
         TableError: The table does not belong to the benchmark.
     """
     if items is None:
-        return None, None
-    tables = [item for item in items if Path(item).suffix == ".parquet"]
+        return None, None, bench
+    tables = [item for item in items if Path(item).suffix in TABLE_SUFFIXES]
     if len(tables) > 1:
         raise InputError(f"one table of weak labels at a time, not {', '.join(tables)}")
     if tables:
         file_hash(tables[0])
-    before = bench.weak_names
-    added = bench.add_weak(Table.read(Path(tables[0]))) if tables else []
-    if again := [name for name in added if name in before]:
-        sys.stderr.write(f"{tables[0]} replaces {', '.join(again)} of {bench.info.key}\n")
+    added: list[str] = []
+    if tables:
+        table = read_table(Path(tables[0]))
+        added = get_weak_columns(bench, table)
+        before = bench.notices
+        bench = bench.with_weak(table, source=tables[0])
+        sys.stderr.writelines(f"{line}\n" for line in bench.notices[len(before) :])
     names = [name for item in items for name in (added if item in tables else [item])]
-    return "+".join(names), Path(tables[0]) if tables else None
+    return "+".join(names), Path(tables[0]) if tables else None, bench
 
 
 def encoder_cell(cells: Sequence[Cell]) -> Cell:

@@ -55,7 +55,7 @@ def run(options: SearchOptions, format_: str) -> None:
     sizes = batch_sizes(options.budget, options.rounds)
     bench = benchmarks.load(options.bench, offline=options.offline)
     announce(bench)
-    weak, weak_table = weak_option(options.weak, bench)
+    weak, weak_table, bench = weak_option(options.weak, bench)
     tasks = _tasks(options, bench, str(weak_table or ""))
     if not options.chosen:
         specs, left_out = applicable(specs, bench, tasks)

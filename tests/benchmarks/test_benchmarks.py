@@ -21,6 +21,7 @@ from benchmarks import REGISTRY, load
 from benchmarks.base import Benchmark
 from benchmarks.nb201_mini import FILE
 from data.errors import InputError, MissingTableError, TableError, UnknownNameError
+from data.graphs import Graphs
 from data.table import Column, Table
 
 Row = dict[str, Any]
@@ -190,6 +191,9 @@ def test_direction_and_failure_are_turned_once() -> None:
 
     class Errors(Benchmark):
         columns = (column,)
+
+        def build_graphs(self) -> Graphs:
+            return small("nb201", 4).build_graphs()
 
     bench = Errors(Table(pa.table({"err": [5.0, -1.0, 3.0, None]})))
     np.testing.assert_array_equal(bench.target("d", "err"), [-5, np.nan, -3, np.nan])

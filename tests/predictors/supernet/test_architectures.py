@@ -26,12 +26,12 @@ WITH_CODES = ("nb101", "nb201", "transnas_micro", "darts", "nds_darts", "nds_ena
 
 @pytest.mark.parametrize("key", [key for key in REGISTRY if key not in (*NO_TEXTS, *UNSAID)])
 def test_what_is_measured_of_texts_is_a_weak_label_of_the_benchmark(key: str, real_tables: Path) -> None:
-    bench = type(small(key))(small(key).table)
+    bench = small(key)
     texts = bench.architectures()
     codes = get(texts.column("space")[0].as_py()).parse(texts.column("arch").to_pylist())
     assert len(np.unique(codes, axis=0)) == len(codes)
     measured = texts.arrow.append_column("mine", pa.array(np.arange(len(texts), dtype=float)))
-    assert bench.add_weak(Table(measured)) == ["mine"]
+    bench = bench.with_weak(Table(measured))
     mine = bench.weak("mine")
     assert set(mine[np.isfinite(mine)]) == set(range(len(texts)))
     if key not in PARTLY:
@@ -93,7 +93,7 @@ def test_weak_labels_of_no_architecture_here(
 ) -> None:
     table = Table(pa.table({**columns, "mine": [1.0, 2.0]}))
     with pytest.raises(kind, match=reason):
-        small("nb101").add_weak(table)
+        small("nb101").with_weak(table)
 
 
 def test_info_writes_them(tmp_path: Path, real_tables: Path, capsys: pytest.CaptureFixture[str]) -> None:

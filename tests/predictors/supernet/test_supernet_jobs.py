@@ -58,8 +58,7 @@ def test_scores_are_weak_labels_of_the_benchmark(trained: Path, nb201: Benchmark
     assert read_supernet(trained).hash in table.columns["supernet_acc"].note
     assert {column.kind for column in table.columns.values()} == {"weak"}
     path = Table(table.arrow.drop(["synflow"]), table.columns).write(tmp_path / "weak.parquet")
-    bench = type(nb201)(nb201.table)
-    bench.add_weak(Table.read(path))
+    bench = nb201.with_weak(Table.read(path))
     assert np.isfinite(bench.weak("supernet_acc")).sum() == len(CODES)
     assert (bench.weak("supernet_loss")[np.isfinite(bench.weak("supernet_loss"))] < 0).all()
 
