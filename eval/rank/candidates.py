@@ -14,7 +14,6 @@ from benchmarks import is_table
 from benchmarks.base import Benchmark
 from benchmarks.custom import Custom
 from data.errors import InputError
-from data.readers import read
 from eval.evaluator import fit_and_score
 from eval.grid.plan import Loaded, with_target
 from eval.grid.pretraining import pretrain

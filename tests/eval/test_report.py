@@ -12,11 +12,11 @@ import numpy as np
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
+from eval.command.specs import parse
 from rich.console import Console
 
 from benchmarks import load
 from data.errors import InputError
-from eval.command.specs import parse
 from eval.evaluator import run_cell
 from eval.report.board import boards
 from eval.report.html import _scatter, write_report
