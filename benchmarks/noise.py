@@ -55,9 +55,8 @@ def twin_scores(y: ArrayLike, classes: ArrayLike) -> Floats:
 def redrawn_labels(seeds: Floats, draws: int = 5) -> tuple[Floats, Floats]:
     """Draw labels that other trainings might have given, around estimates of what networks reach on average.
 
-    Means of a few trainings are spread wider than averages are; so the estimates are shrunk towards the overall mean by
-    as much.
-    A network's noise is drawn from the deviations of its own trainings.
+    Means of a few trainings are spread wider than averages are, so the estimates are shrunk towards the overall
+    mean by as much. A network's noise is drawn from the deviations of its own trainings.
 
     Args:
         seeds: (n, s) trainings of each architecture, finite, at least two.
