@@ -55,7 +55,7 @@ def twin_scores(y: ArrayLike, classes: ArrayLike) -> Floats:
 def redrawn_labels(seeds: Floats, draws: int = 5) -> tuple[Floats, Floats]:
     """Draw labels that other trainings might have given, around estimates of what networks reach on average.
 
-    Means of a few trainings are spread wider than averages are, so the estimates are shrunk towards the overall
+    Means of a few trainings are spread wider than averages are, so estimates are shrunk towards the overall
     mean by as much. A network's noise is drawn from the deviations of its own trainings.
 
     Args:
