@@ -155,8 +155,8 @@ def _data(
             }
             for board in found
         ],
-        "curves": _curves(found),
-        "scatters": [] if scores is None else _scatters(found, names, scores),
+        "curves": group_curves(found),
+        "scatters": [] if scores is None else get_scatters(found, names, scores),
     }
 
 
@@ -210,7 +210,7 @@ def get_difference(
     return (d.mean, _finite(d.low), _finite(d.high))
 
 
-def _curves(found: Sequence[Board]) -> list[list[int]]:
+def group_curves(found: Sequence[Board]) -> list[list[int]]:
     """Return the tasks that differ in nothing but the training size, smallest first, if there are several."""
     groups: dict[tuple[Any, ...], list[int]] = {}
     for i, board in enumerate(found):
@@ -220,7 +220,7 @@ def _curves(found: Sequence[Board]) -> list[list[int]]:
     ]
 
 
-def _scatters(
+def get_scatters(
     found: Sequence[Board], names: Sequence[str], scores: pd.DataFrame
 ) -> list[list[dict[str, Any]]]:
     """Return a rank scatter for each task and predictor; no task where one has no scores."""

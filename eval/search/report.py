@@ -118,8 +118,8 @@ def get_conclusions(summaries: Sequence[SearchSummary]) -> list[str]:
         best, rest = next(s for s in ranked if s.best), [s for s in ranked if not s.best]
         value = f"{number(best.mean)} {half_width(best.mean, best.ci_high)}".strip()
         sentence = (
-            f"{best.bench} {best.dataset}, {best.labels_seen:,} labels: {best.searcher} has the lowest regret, "
-            f"{value}"
+            f"{best.bench} {best.dataset}, {best.labels_seen:,} labels: {best.searcher} has the lowest "
+            f"regret, {value}"
         )
         if rest:
             sentence += f", {number(rest[0].mean - best.mean)} less than {rest[0].searcher}"
@@ -156,8 +156,8 @@ def _plot(runs: Sequence[Runs]) -> Plot:
     top = max(float(each.regret[:, (runs[0].ends[0] - 1) // 2].mean()) for each in runs)
     return Plot(
         name=slug("search", first["bench"].rpartition("/")[2], first["dataset"], first["target"]),
-        caption=f"{first['bench']} {first['dataset']}: regret of the network picked so far by {first['label']} "
-        "(lower is better; dotted lines end a round)",
+        caption=f"{first['bench']} {first['dataset']}: regret of the network picked so far by "
+        f"{first['label']} (lower is better; dotted lines end a round)",
         x_title=f"{first['label']} labels seen",
         y_title=f"regret of {first['target']}",
         series=series,
