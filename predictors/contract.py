@@ -159,8 +159,8 @@ def _constructor(case: Case) -> None:
         raise _BrokenError(
             f"{', '.join(learned)}: learned attributes end in '_' and are set by _fit, not __init__"
         )
-    for name, value in made.params().items():
-        other = _altered(value)
+    for name, default in kind.defaults().items():
+        other = _altered(default)
         try:
             stored = getattr(kind(**{**made.params(), name: other}), name)
         except Exception as error:
