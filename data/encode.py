@@ -31,8 +31,8 @@ def path_statistics(graphs: Graphs) -> np.ndarray:
 
     A group is one operation of the vocabulary, or all operations, or the operations whose names share the
     text before their last part ("nor_conv" of nor_conv_1x1 and nor_conv_3x3). For each group: the number
-    of its nodes, that number summed over all paths, the most and the fewest on any one path. Then: paths, edges,
-    distinct edges, edges out of the input and into the output, edges straight from input to output. A
+    of its nodes, that number summed over all paths, the most and the fewest on any one path. Then: paths,
+    edges, distinct edges, edges out of the input and into the output, edges straight from input to output. A
     network without a path has −1 for the most and the fewest. In a space of several stages, the nodes of each
     group in each stage; in a space with features, the sum of each over all nodes, and its sum in each stage.
     """

@@ -73,8 +73,8 @@ def lambdarank(
     """LambdaRank: each pair's logistic loss weighted by the NDCG that swapping the pair would change.
 
     The weights are constants to the gradient. `sigma` is the slope; `truncation` keeps the pairs with an
-    item among the predicted top `truncation`. `rank_by` says which rank discounts an item: in the order of the
-    scores, as the paper has it, or by ascending label, as the published AceNAS code has it.
+    item among that many predicted best. `rank_by` selects the rank that discounts an item: by descending
+    score, as in the paper, or by ascending label, as in the published AceNAS code.
 
     Source: Burges et al., Learning to Rank with Nonsmooth Cost Functions, NeurIPS 2006; the gain is
     AceNAS's, 2^relevance − 1.
