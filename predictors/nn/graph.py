@@ -49,7 +49,9 @@ class GraphEncoder(nn.Module):
 
     A layer adds to each node a function of itself, of the mean of its sources and of the mean of its
     destinations (residual, layer-normalised). The readout concatenates the output node and the
-    mean of all nodes. Source: Wen et al., Neural Predictor, ECCV 2020 (both directions); Kipf & Welling, ICLR 2017.
+    mean of all nodes.
+
+    Source: Wen et al., Neural Predictor, ECCV 2020 (both directions); Kipf & Welling, ICLR 2017.
     """
 
     def __init__(self, inputs: int, width: int, layers: int, dropout: float, rngs: Generators) -> None:
