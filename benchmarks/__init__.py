@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,7 +75,11 @@ def get(key: str) -> type[Benchmark]:
 
 
 def load(
-    bench: str | Path | Benchmark, *, offline: bool = False, options: TableOptions | None = None
+    bench: str | Path | Benchmark,
+    *,
+    offline: bool = False,
+    options: TableOptions | None = None,
+    trusted: Mapping[str, str] | None = None,
 ) -> Benchmark:
     """Load a benchmark.
 
@@ -84,6 +89,8 @@ def load(
             benchmark, which is returned as it is.
         offline: Refuse to download a table that is not on this machine.
         options: How to read a user's table; None for the default rules.
+        trusted: Reasons to use weak labels of a user's table that order architectures as a true label does,
+            by column name.
 
     A benchmark whose table is nowhere, and for which there is no network, is stood in for by an embedded
     one, if it has one: `stands_in_for` then says so. Print the `notices` of what is returned.
@@ -95,9 +102,9 @@ def load(
         InputError: There is no such place in code, or options are given that only a user's table has.
     """
     if isinstance(bench, str | Path) and _is_table(str(bench)):
-        return _load_table(Path(bench), options)
-    if options is not None:
-        raise InputError(f"{bench}: only a table of your own is read with options")
+        return _load_table(Path(bench), options, trusted or {})
+    if options is not None or trusted:
+        raise InputError(f"{bench}: only a table of your own is read with options or trusted columns")
     if not isinstance(bench, str | Path):
         return _check(bench, bench)
     found = _check(REGISTRY[str(bench)], bench)
@@ -111,15 +118,15 @@ def _is_table(bench: str) -> bool:
     return path.suffix.lower() in TABLE_SUFFIXES or (path.is_file() and path.suffix != ".py")
 
 
-def _load_table(path: Path, options: TableOptions | None) -> Benchmark:
+def _load_table(path: Path, options: TableOptions | None, trusted: Mapping[str, str]) -> Benchmark:
     from benchmarks.custom import Custom
     from benchmarks.leaks import check_leaks
 
     if not path.is_file():
         raise MissingTableError(f"there is no file '{path}'")
     bench = Custom.read(path) if options is None else Custom.read(path, options)  # pyright: ignore[reportCallIssue]
-    check_leaks(bench, bench.weak_names, {})
-    return bench
+    lines = check_leaks(bench, bench.weak_names, trusted)
+    return bench.evolve(notices=(*bench.notices, *lines)) if lines else bench
 
 
 def _load_registered(kind: type[Benchmark], key: str, *, offline: bool) -> Benchmark:
