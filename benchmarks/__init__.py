@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data.errors import AcerankError, InputError, MissingTableError
-from data.registry import Registry, is_place
+from data.places import is_place
+from data.registry import Registry
 from data.table_files import table_suffix
 
 if TYPE_CHECKING:
@@ -43,9 +44,6 @@ _TABLE = {
 }
 STAND_INS = {"nb201": "nb201_mini"}  # what is loaded where a table is nowhere and cannot be fetched
 CUSTOM = "benchmarks.custom:Custom"
-TABLE_SUFFIXES = (".parquet", ".csv", ".jsonl")
-
-
 _LAZY = {"Benchmark": "benchmarks.base", "from_graphs": "benchmarks.arrays"}
 
 
@@ -95,7 +93,7 @@ def load(
         TableError: The table contradicts its format; the row and the reason are named.
         InputError: There is no such place in code, or options are given that only a user's table has.
     """
-    if isinstance(bench, str | Path) and _is_table(str(bench)):
+    if isinstance(bench, str | Path) and is_table(bench):
         return _load_table(Path(bench), options)
     if options is not None:
         raise InputError(f"{bench}: only a table of your own is read with options")
@@ -105,7 +103,9 @@ def load(
     return found if not isinstance(found, type) else _load_registered(found, str(bench), offline=offline)
 
 
-def _is_table(bench: str) -> bool:
+def is_table(bench: str | Path) -> bool:
+    """Return whether this is the path of a user's table, not a benchmark's key or a place in code."""
+    bench = str(bench)
     if bench in REGISTRY or (is_place(bench) and not Path(bench).is_file()):
         return False
     path = Path(bench)

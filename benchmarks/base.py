@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copyreg
 import hashlib
 import json
 from abc import ABC, ABCMeta, abstractmethod
@@ -20,11 +19,10 @@ from benchmarks.about import Info
 from benchmarks.agreement import Cover, get_cover, percent
 from benchmarks.columns import numeric_columns
 from benchmarks.matching import ROW_NAMES, hash_networks, name_texts
+from data.cache import find, locate
 from data.errors import InputError, MissingTableError
-from data.fetch import find, locate
 from data.graphs import Graphs
 from data.names import check_name
-from data.registry import get_file_place, load_place
 from data.spaces.codes import CodeSpace
 from data.table import Column, Table
 
@@ -116,13 +114,6 @@ class Benchmark(ABC, metaclass=_Value):
         if "_complete" in self.__dict__:
             raise AttributeError(f"a benchmark is immutable: '{name}' cannot be set; use a with_... method")
         super().__setattr__(name, value)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle by the place of the class, so that a class in a file of one's own arrives elsewhere."""
-        place = get_file_place(type(self))
-        if place:
-            return _blank, (place,), self.__dict__
-        return copyreg.__newobj__, (type(self),), self.__dict__  # pyright: ignore[reportAttributeAccessIssue]
 
     def __repr__(self) -> str:
         """Return one line: class, key and size."""
@@ -388,9 +379,3 @@ class Benchmark(ABC, metaclass=_Value):
         if column.decimals is not None:
             values = np.round(values, column.decimals)
         return column.direction * column.scale * values
-
-
-def _blank(place: str) -> Benchmark:
-    """Return an instance of the class at a place, for pickle to fill."""
-    kind = load_place(place, "benchmark", lambda member: isinstance(member, type))
-    return kind.__new__(kind)

@@ -13,7 +13,14 @@ import numpy as np
 from benchmarks.base import Benchmark, Info, numeric_columns
 from benchmarks.custom_graphs import FORMS, form_of
 from benchmarks.operations import Rules, fold_notices
-from benchmarks.own_rows import block_columns, merge_trainings, row_names, with_blocks, with_form_names
+from benchmarks.own_rows import (
+    append_rows,
+    block_columns,
+    merge_trainings,
+    row_names,
+    with_blocks,
+    with_form_names,
+)
 from benchmarks.table_options import TableOptions
 from benchmarks.target_choice import choose_target, counts_rows, seems_smaller_is_better, split_target
 from data.errors import TableError
@@ -105,6 +112,22 @@ class Custom(Benchmark):
         options = options or TableOptions()
         found = read(path, sheet=options.sheet)
         return cls(found.table, path, options, found.notices)
+
+    @classmethod
+    def read_with_candidates(
+        cls, path: Path, candidates: Path, options: TableOptions | None = None
+    ) -> Custom:
+        """Read a table and add the architectures of a second one, in one search space.
+
+        Raises:
+            TableError: A file cannot be read, or the two write their architectures in different forms.
+        """
+        options = options or TableOptions()
+        own, more = read(path, sheet=options.sheet), read(candidates)
+        table = append_rows(with_form_names(own.table), with_form_names(more.table), str(candidates))
+        notices = [*own.notices, *(f"{candidates.name}: {line}" for line in more.notices)]
+        notices.append(f"rows from {len(own.table)} on are those of {candidates}")
+        return cls(table, path, options, notices)
 
     @cached_property  # some need the graphs, which are built when first asked for
     def notices(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]

@@ -13,9 +13,8 @@ import numpy as np
 import typer
 
 from benchmarks import load
-from data.cli import run_cli
+from data.cli import Format, run_cli
 from data.errors import TableError
-from data.fetch import Format
 from data.spaces.codes import CodeSpace
 
 if TYPE_CHECKING:

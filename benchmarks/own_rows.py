@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
+from benchmarks.columns import is_numeric
 from benchmarks.target_choice import counts_rows, is_setting
 from data.column import Column
 from data.errors import TableError
-from data.readers.numbers import ARCHITECTURE, BLOCK, MISSING
+from data.readers.numbers import ARCHITECTURE, BLOCK, MISSING, NAMES, holds_architecture
 from data.table import Table
 
 ROW_NAMES = (
@@ -32,6 +33,48 @@ def with_form_names(table: Table) -> Table:
     columns = {new: replace(table.columns[old], name=new) for old, new in zip(table.names, names, strict=True)
                if old in table.columns}  # fmt: skip
     return Table(table.arrow.rename_columns(names), columns)
+
+
+def append_rows(table: Table, more: Table, source: str) -> Table:
+    """Return a table with the rows of another one after its own; columns that one of them lacks are missing.
+
+    Raises:
+        TableError: The other table has other columns of architectures, or texts where this one has numbers.
+    """
+    known, given = (
+        {name for name in names if holds_architecture(name)} for names in (table.names, more.names)
+    )
+    if known != given:
+        raise TableError(
+            f"{source} writes its architectures in {', '.join(sorted(given)) or 'no column'}, the labelled "
+            f"table in {', '.join(sorted(known)) or 'no column'}"
+        )
+    parts = [table.arrow, more.arrow]
+    for name in set(table.names) & set(more.names):
+        kinds = {part.schema.field(name).type for part in parts}
+        if len(kinds) > 1 and (name in known or pa.string() in kinds):
+            if name not in known and any(is_numeric(kind) for kind in kinds) and not names_rows(name):
+                raise TableError(
+                    f"{source}: column '{name}' holds numbers in one of the tables and text in the other"
+                )
+            for i, part in enumerate(parts):
+                texts = [
+                    v if v is None or isinstance(v, str) else json.dumps(v) for v in part[name].to_pylist()
+                ]
+                at = part.schema.get_field_index(name)
+                parts[i] = part.set_column(at, name, pa.array(texts, pa.string()))
+    try:
+        rows = pa.concat_tables(parts, promote_options="permissive")
+    except pa.ArrowException as error:
+        raise TableError(
+            f"the columns of {source} do not fit those of the labelled table: {error}"
+        ) from error
+    return Table(rows, {**more.columns, **table.columns})
+
+
+def names_rows(name: str) -> bool:
+    """Return whether a column of this name says what rows are called."""
+    return name.strip().lower() in (*ROW_NAMES, *NAMES)
 
 
 def block_columns(names: Sequence[str]) -> list[str]:

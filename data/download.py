@@ -1,24 +1,24 @@
-"""One address to one file: streamed, resumed after a cut, checked, and in place only when whole."""
+"""Download one file: streamed, resumed after interruptions, checked, and in place only when complete."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from data.errors import FetchError
+from data.files import checksum
+from data.impostors import describe_file
 
 if TYPE_CHECKING:
     import httpx
 
 TRIES = 5  # requests for one file, the first included
-SILENT_TRIES = 2  # of them, those in a row that may bring no answer at all
+SILENT_TRIES = 2  # consecutive requests without any answer before giving up
 
 
 class UnreachableError(FetchError):
@@ -26,7 +26,7 @@ class UnreachableError(FetchError):
 
 
 class _CutError(Exception):
-    """The transfer stopped early in a way that another request may mend."""
+    """The transfer ended early; another request may succeed."""
 
 
 def download(
@@ -39,27 +39,27 @@ def download(
     pause: float = 0.5,
     progress: Callable[[int], object] = lambda done: None,
 ) -> Path:
-    """Download `url` to `path`, which appears only when all of its bytes are there and the pinned ones.
+    """Download `url` to `path`, which appears only when it is complete and its checksum is right.
 
-    Bytes are gathered in `path` + ".part". What an earlier attempt left there is kept and the rest asked
-    for; if the whole then has the wrong checksum, it is thrown away and fetched once more from the start.
+    Bytes are collected in `path` + ".part". What an earlier attempt left there is kept and only the rest is
+    requested; if the result has the wrong checksum, it is discarded and downloaded once more from the start.
 
     Args:
         url: An http or https address.
-        path: Where the file goes; its folder is made.
-        sha256: Pinned checksum, hex digits; "" if none is known. Then nothing of an earlier attempt is kept.
-        size: Pinned number of bytes; 0 if not known: then what the server promises. Not one more is written.
+        path: Where the file goes; its folder is created.
+        sha256: Expected checksum, hex digits; "" if unknown. Then earlier attempts are discarded.
+        size: Expected number of bytes, never exceeded; 0 if unknown: then what the server announces.
         timeout: Seconds to wait for a connection, and for the next bytes.
         pause: Seconds before the second request; doubled before each further one.
-        progress: Called with the number of bytes there are so far.
+        progress: Called with the number of bytes received so far.
 
     Raises:
         UnreachableError: The server does not answer.
-        FetchError: The server refused, kept failing or sent something else than the pinned bytes, or the
-            file cannot be written.
+        FetchError: The server refused, kept failing or sent other bytes than expected, or the file cannot be
+            written.
     """
     if urlsplit(url).scheme not in ("http", "https"):
-        raise FetchError(f"{url}: only http and https addresses are fetched")
+        raise FetchError(f"{url}: only http and https addresses are supported")
     part = path.with_name(path.name + ".part")
     transfer = _Transfer(url, part, size, timeout, pause, progress)
     try:
@@ -73,8 +73,12 @@ def download(
             transfer.complete()
             got = checksum(part)
         if got != sha256:
+            impostor = describe_file(part)
             part.unlink()
-            raise FetchError(f"{url}: wrong checksum: expected SHA-256 {sha256}, got {got}; nothing was kept")
+            wrong = f"wrong checksum: expected SHA-256 {sha256}, got {got}"
+            raise FetchError(
+                f"{url}: {f'this is {impostor}' if impostor else wrong}; the download was discarded"
+            )
         part.replace(path)
     except FetchError:
         raise
@@ -83,37 +87,8 @@ def download(
     return path
 
 
-def checksum(path: Path, kind: str = "sha256") -> str:
-    """Return the checksum of a file, in hex digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, kind).hexdigest()
-
-
-@contextmanager
-def locked(path: Path, waiting: Callable[[], object]) -> Iterator[None]:
-    """Hold the lock file `path`; call `waiting` if another process has it. A killed holder releases it.
-
-    Where the system has no such locks the checksum alone guards: a wrong mix of bytes is thrown away.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as file:
-        with suppress(ImportError, OSError):
-            _lock(file, waiting)
-        yield
-
-
-def _lock(file: IO[bytes], waiting: Callable[[], object]) -> None:
-    import fcntl
-
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        waiting()
-        fcntl.flock(file, fcntl.LOCK_EX)
-
-
 class _Transfer:
-    """Requests for one file until its part has all of its bytes."""
+    """Requests for one file until all of its bytes have arrived."""
 
     def __init__(
         self,
@@ -129,11 +104,11 @@ class _Transfer:
 
     @property
     def done(self) -> int:
-        """Bytes of the part."""
+        """Bytes received so far."""
         return self.part.stat().st_size if self.part.exists() else 0
 
     def complete(self) -> bool:
-        """Ask until the part is complete; return whether it was pieced together from several answers."""
+        """Request until the file is complete; return whether it was assembled from several answers."""
         import httpx
 
         if self.done > self.size > 0:
@@ -152,14 +127,14 @@ class _Transfer:
                 no_answer = isinstance(error, httpx.ConnectError | httpx.TimeoutException)
                 silent = silent + 1 if no_answer and self.done == before else 0
                 if silent == SILENT_TRIES:
-                    raise UnreachableError(f"no answer from {urlsplit(self.url).netloc} ({_say(error)})")
+                    raise UnreachableError(f"no answer from {urlsplit(self.url).netloc} ({_describe(error)})")
         raise FetchError(
             f"{self.url}: gave up after {TRIES} requests with {self.done:,} of {self.size:,} bytes "
-            f"({_say(error)}); run again to go on from there"
+            f"({_describe(error)}); run again to resume"
         )
 
     def _attempt(self, client: httpx.Client) -> Exception | None:
-        """Ask once; return what went wrong if another request may mend it."""
+        """Send one request; return what went wrong if another request may succeed."""
         import httpx
 
         try:
@@ -173,12 +148,12 @@ class _Transfer:
         return None
 
     def _request(self, client: httpx.Client) -> None:
-        """Ask once for what is missing; return when the part is complete."""
+        """Send one request for what is missing; return when the file is complete."""
         headers = {"Accept-Encoding": "identity"}
         if self.done:
             headers["Range"] = f"bytes={self.done}-"
         with client.stream("GET", self.url, headers=headers) as response:
-            self._judge(response)
+            self._check(response)
             with self.part.open("ab") as file:
                 self._receive(response, file.tell(), file.write)
                 file.flush()
@@ -186,13 +161,13 @@ class _Transfer:
         if self.done < self.size:
             raise _CutError("the connection ended early")
 
-    def _judge(self, response: httpx.Response) -> None:
-        """Refuse a wrong answer; drop the part unless the answer goes on exactly where it ends."""
+    def _check(self, response: httpx.Response) -> None:
+        """Reject a wrong answer; drop what was received unless the answer continues exactly there."""
         status = response.status_code
         where = self.url if str(response.url) == self.url else f"{self.url} (redirected to {response.url})"
         if status == 416:
             self.part.unlink(missing_ok=True)
-            raise _CutError("the server has nothing beyond the part; starting over")
+            raise _CutError("the server has no further bytes; starting over")
         if status in (408, 429) or status >= 500:
             raise _CutError(f"status {status}")
         if status not in (200, 206):
@@ -200,28 +175,30 @@ class _Transfer:
         content_range = re.match(r"bytes (\d+)-", response.headers.get("content-range", ""))
         if status == 206 and not (content_range and int(content_range[1]) == self.done):
             self.part.unlink(missing_ok=True)
-            raise _CutError("the server sent another range than asked for; starting over")
+            raise _CutError("the server sent a different range than requested; starting over")
         if status == 200:
             self.part.unlink(missing_ok=True)
         length = response.headers.get("content-length")
         if not self.size and (length is None or "content-encoding" in response.headers):
             raise FetchError(
-                f"{where}: the server does not say how many bytes it sends, and no size is pinned"
+                f"{where}: the server does not announce how many bytes it sends, and the size is not known"
             )
         promised = self.done + int(length or self.size - self.done)
         self.size = self.size or promised
         if promised != self.size and "content-encoding" not in response.headers:
-            raise FetchError(f"{where}: the server offers {promised:,} bytes; {self.size:,} are expected")
+            page = response.headers.get("content-type", "").startswith("text/html")
+            offer = f"a web page of {promised:,} bytes" if page else f"{promised:,} bytes"
+            raise FetchError(f"{where}: the server offers {offer}; expected {self.size:,}")
 
     def _receive(self, response: httpx.Response, done: int, write: Callable[[bytes], object]) -> None:
         for chunk in response.iter_bytes():
             done += len(chunk)
             if done > self.size:
                 self.part.unlink()
-                raise FetchError(f"{self.url}: the server sends more than the {self.size:,} bytes expected")
+                raise FetchError(f"{self.url}: the server sends more than the expected {self.size:,} bytes")
             write(chunk)
             self.progress(done)
 
 
-def _say(error: Exception | None) -> str:
+def _describe(error: Exception | None) -> str:
     return str(error) or type(error).__name__

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 PAD = canonical.PAD
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Graphs:
     """n architectures of one space, each a directed acyclic graph in topological order.
 
@@ -67,6 +67,11 @@ class Graphs:
     def __len__(self) -> int:
         """Return the number of architectures."""
         return len(self.ops)
+
+    def __repr__(self) -> str:
+        """Return one line: how many architectures of which space, and the names of their weak labels."""
+        weak = f", weak labels: {', '.join(self.weak)}" if self.weak else ""
+        return f"<Graphs: {len(self):,} of {self.space.name}, up to {self.ops.shape[1]} nodes{weak}>"
 
     def take(self, rows: np.ndarray | slice) -> Graphs:
         """Return the architectures of `rows` (indices or mask), in that order."""

@@ -1,7 +1,8 @@
-"""How far a long step is, on stderr, if a person is there to read it."""
+"""Progress of a long step, on stderr, where a person is watching and messages were asked for."""
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,8 +10,12 @@ from contextlib import contextmanager
 
 @contextmanager
 def bar(label: str, size: int | None = None) -> Iterator[Callable[[float], object]]:
-    """Give what is to be told how much is done: bytes of `size`, or a share from 0 to 1 if that is None."""
-    if not sys.stderr.isatty():
+    """Give a function to call with the progress: bytes of `size`, or a share from 0 to 1 if `size` is None.
+
+    Nothing is shown unless stderr is a terminal and the logger "acerank" shows messages of level INFO, as in
+    every command.
+    """
+    if not (sys.stderr.isatty() and logging.getLogger("acerank").isEnabledFor(logging.INFO)):
         yield lambda done: None
         return
     from rich import progress as rich

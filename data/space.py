@@ -9,7 +9,7 @@ from data.errors import InputError
 INPUT, OUTPUT = "input", "output"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SearchSpace:
     """Op vocabulary and node limit of a space of directed acyclic graphs with an operation on each node.
 
@@ -41,6 +41,19 @@ class SearchSpace:
         missing = {INPUT, OUTPUT, *self.identity, *self.zero} - set(self.ops)
         if missing:
             raise InputError(f"space '{self.name}': {sorted(missing)} not in the vocabulary {self.ops}")
+
+    def __init_subclass__(cls) -> None:
+        """Keep the one-line representation: a dataclass would write its own."""
+        cls.__repr__ = SearchSpace.__repr__
+
+    def __repr__(self) -> str:
+        """Return one line: the name, and how large the vocabulary and the graphs are."""
+        stages = f", {len(self.stages)} stages" if len(self.stages) > 1 else ""
+        features = f", features: {', '.join(self.features)}" if self.features else ""
+        return (
+            f"<{type(self).__name__} {self.name}: {len(self.ops)} operations, at most {self.max_nodes} nodes"
+            f"{stages}{features}>"
+        )
 
     def codes(self, *names: str) -> list[int]:
         """Return the op codes of `names`."""

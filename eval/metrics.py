@@ -35,6 +35,10 @@ DEFAULT_METRICS = (
     "regret@10",
     "best_rank@10",
 )
+_TOPS = (10, 5, 3)  # tried in this order in place of the default's 10
+_ITEMS_PER_TOP = {10: 30, 5: 10, 3: 6}  # fewest test items
+_PERCENTAGES = (5, 10, 20)
+_LEAST_TOP = 5  # items that a top percentage must hold
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ class Metric:
         function: What computes it: (pairing) or, in a family, (pairing, k).
         parameter: "k" (items), "p" (percent of the items) or "".
         argument: The value of the parameter; None for a family and where there is no parameter.
+        whole_order: Whether all pairs of items count alike, wherever they are in the order.
     """
 
     name: str
@@ -62,6 +67,7 @@ class Metric:
     function: Callable[..., float]
     parameter: str = ""
     argument: float | None = None
+    whole_order: bool = False
 
     def __call__(self, y: ArrayLike | Truth, scores: ArrayLike) -> float:
         """Return the metric of (n,) scores against (n,) true values.
@@ -160,7 +166,9 @@ class Registry(Mapping[str, Metric]):
 METRICS = Registry()
 
 
-def metric(direction: int, range: tuple[float, float], source: str, unit: str = "") -> Callable[[F], F]:
+def metric(
+    direction: int, range: tuple[float, float], source: str, unit: str = "", *, whole_order: bool = False
+) -> Callable[[F], F]:
     """Register a function as a metric: ndcg_at_k becomes the family "ndcg@k", kendall_tau keeps its name.
 
     Args:
@@ -168,6 +176,7 @@ def metric(direction: int, range: tuple[float, float], source: str, unit: str = 
         range: Lowest and highest possible value.
         source: The paper that defines it.
         unit: "" for a pure number, else what it counts in.
+        whole_order: Whether all pairs of items count alike, wherever they are in the order.
 
     Returns:
         The decorator; the function's first docstring line becomes the description.
@@ -177,10 +186,50 @@ def metric(direction: int, range: tuple[float, float], source: str, unit: str = 
         name, _, parameter = function.__name__.partition("_at_")
         description = (function.__doc__ or "").partition("\n")[0]
         name = f"{name}@{parameter}" if parameter else name
-        METRICS.add(Metric(name, direction, range, unit, source, description, function, parameter))
+        METRICS.add(
+            Metric(
+                name,
+                direction,
+                range,
+                unit,
+                source,
+                description,
+                function,
+                parameter,
+                whole_order=whole_order,
+            )
+        )
         return function
 
     return register
+
+
+def default_metrics(n_test: int) -> list[str]:
+    """Return the metrics that fit a number of test items: DEFAULT_METRICS, as far as they say something.
+
+    A top k is kept where there are three times as many items, a top percentage where it holds five items. In
+    their place small tests get a shorter top, and a wider percentage.
+
+    Args:
+        n_test: Test items of a repeat, at least one.
+
+    Raises:
+        InputError: fewer than one item.
+    """
+    if n_test < 1:
+        raise InputError(f"metrics need at least one test architecture; there are {n_test}")
+    top = next((k for k in _TOPS if n_test >= _ITEMS_PER_TOP[k]), 1)
+    percent = next((p for p in _PERCENTAGES if math.ceil(Fraction(p * n_test, 100)) >= _LEAST_TOP), None)
+    fitting: list[str] = []
+    for name in DEFAULT_METRICS:
+        family, _, text = name.partition("@")
+        if family == "precision_top":
+            fitting += [] if percent is None else [f"{family}@{percent}"]
+        elif text == "10":
+            fitting.append(f"{family}@{top}")
+        elif not text or text == "1" or 3 * int(text) <= n_test:
+            fitting.append(name)
+    return list(dict.fromkeys(fitting))
 
 
 def evaluate(names: Iterable[str], y: ArrayLike | Truth, scores: ArrayLike) -> dict[str, float]:
@@ -239,14 +288,14 @@ def _dcg(side: Ranking, relevance: Floats, gain: Callable[[Floats], Floats], k: 
     return _dot(gains, discounts)
 
 
-@metric(+1, (-1.0, 1.0), "Kendall, Biometrika 1945 (tau-b)")
+@metric(+1, (-1.0, 1.0), "Kendall, Biometrika 1945 (tau-b)", whole_order=True)
 def kendall_tau(pair: Pairing) -> float:
     """Concordant minus discordant pairs over the geometric mean of the untied pairs; 0 if all are tied."""
     pairs = pair.truth.untied_pairs * pair.scores.untied_pairs
     return pair.concordance / math.sqrt(pairs) if pairs else 0.0
 
 
-@metric(+1, (-1.0, 1.0), "Spearman, American Journal of Psychology 1904")
+@metric(+1, (-1.0, 1.0), "Spearman, American Journal of Psychology 1904", whole_order=True)
 def spearman(pair: Pairing) -> float:
     """Linear correlation of the average ranks; 0 if all are tied."""
     a, b = pair.truth.centred, pair.scores.centred

@@ -1,221 +1,261 @@
-"""Rows of results: their schema, and the folder where finished cells are kept.
-
-A cell is stored as one file under DIR/cells, put there whole: raw scores, and the rows computed from them.
-rows.jsonl and scores.parquet are made from these files, so a run that is killed loses the cells it was in
-and no others, and a metric that is asked for later needs no refit.
-"""
+"""Results: what came out of a comparison, as a value that is loaded, merged, summarised and shown."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
-from functools import cache, lru_cache
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from data.errors import TableError
+from data.errors import InputError, MissingTableError, TableError
 from data.files import atomic_path
-from eval.ceiling import noise_ceiling, seed_ceiling
-from eval.evaluator import Scored, bench_of, split_of
-from eval.metrics import METRICS, evaluate
-from eval.provenance import code_hash, device, versions
-from eval.ranking import Truth
-from eval.task import Cell, Task
+from data.names import check_name
 
-SCHEMA = 1
-MIN_TWINS = 100  # rows of a split that must have a twin before a noise ceiling is made of them
-_MEASURED = ("fit_seconds", "predict_seconds", "pretrain_seconds", "weak_hash")
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from eval.report.summary import Summary
+
 Row = dict[str, Any]
+ROWS, SCORES, NAMES, SETTINGS = "rows.jsonl", "scores.parquet", "architectures.parquet", "settings.json"
+_KEY = ("bench", "dataset", "target", "label", "protocol", "train_size", "predictor", "metric", "repeat")
 
 
-def rows_of(cell: Cell, scored: Scored, metrics: Sequence[str]) -> list[Row]:
-    """Return the rows of a cell: one for each repeat and metric.
+class Results:
+    """Rows of a comparison, one for each task, predictor, repeat and metric, and the raw scores behind them.
 
-    A row's `value` is over all test rows of the protocol, `value_no_twins` over those of them that are not
-    the same network as a training row; `n_twins` says how many those are.
+    Attributes:
+        rows: The rows, as `rows.jsonl` holds them.
+        settings: What reproduces them.
+        notes: What a reader has to know, a sentence each.
+        folder: Where they are stored; None if they are not.
+        baseline: Predictor that the others are compared with; None for the best of each metric.
     """
-    time = datetime.now(UTC).isoformat(timespec="seconds")
-    rows: list[Row] = []
-    bench, dataset = bench_of(cell.task), cell.task.dataset
-    notes = [bench.label_column(dataset, name).note for name in (cell.task.label, cell.task.target)]
-    for repeat, split, scores in zip(cell.repeats, scored.splits, scored.scores, strict=True):
-        audit = _audit(cell.task, repeat)
-        values = evaluate(metrics, audit.truth, scores)
-        clean = audit.without_twins(metrics, scores)
-        limits = _limits(cell.task, repeat, tuple(metrics))
-        common = {
-            "schema": SCHEMA,
-            "cell": cell.id,
-            **vars(cell.task),
-            "label_note": notes[0],
-            "target_note": notes[1],
-            "repeat": repeat,
-            "split_seed": cell.task.seed + repeat,
-            "fit_seed": cell.task.seed + repeat,
-            "labels_seen": len(split.train),
-            "predictor": cell.spec.label,
-            "params": dict(cell.spec.params),
-            "weak_hash": scored.weak_hash,
-            "n_test": len(split.test),
-            "n_twins": audit.n_twins,
-            "fit_seconds": scored.fit_seconds,
-            "predict_seconds": scored.predict_seconds,
-            "pretrain_seconds": scored.pretrain_seconds,
-            "device": device(),
-            "versions": versions(),
-            "time": time,
-        }
-        rows += [
-            {
-                **common,
-                "metric": name,
-                "direction": METRICS[name].direction,
-                "value": values[name],
-                "value_no_twins": clean[name],
-                "chance": limits[name][0],
-                "ceiling": limits[name][1],
-            }
-            for name in metrics
-        ]
-    return rows
 
+    def __init__(
+        self,
+        rows: Sequence[Row],
+        *,
+        settings: dict[str, Any] | None = None,
+        notes: Sequence[str] = (),
+        folder: Path | None = None,
+        scores: Callable[[], pd.DataFrame] | None = None,
+        baseline: str | None = None,
+    ) -> None:
+        """Hold rows; `scores` makes the frame of raw scores when it is asked for."""
+        if not rows:
+            raise InputError("there are no results")
+        self.rows, self.settings, self.notes, self.folder = list(rows), settings or {}, list(notes), folder
+        self._get_scores, self.baseline = scores, baseline
 
-class _Audit:
-    """The leak audit of one split: which test rows are networks that were trained on."""
+    @staticmethod
+    def load(path: str | Path) -> Results:
+        """Load the results of a run from its folder.
 
-    def __init__(self, task: Task, repeat: int) -> None:
-        bench = bench_of(task)
-        split = split_of(task, bench, repeat)
-        self.target = bench.target(task.dataset, task.target)
-        self.rows = split.test
-        self.truth = Truth(self.target[split.test])
-        self.unseen = ~np.isin(bench.classes[split.test], bench.classes[split.train])
-        self.n_twins = int((~self.unseen).sum())
-        self._clean = Truth(self.target[split.test[self.unseen]]) if self.n_twins else self.truth
-
-    def without_twins(self, metrics: Sequence[str], scores: np.ndarray) -> dict[str, float | None]:
-        """Evaluate over the test rows that have no twin in training; None where too few are left."""
-        n = int(self.unseen.sum())
-        possible = [name for name in metrics if n >= max(2, METRICS[name].min_items)]
-        values = evaluate(possible, self._clean, scores[self.unseen]) if possible else {}
-        return {name: values.get(name) for name in metrics}
-
-
-@lru_cache(maxsize=32)
-def _audit(task: Task, repeat: int) -> _Audit:
-    return _Audit(task, repeat)
-
-
-@lru_cache(maxsize=256)
-def _limits(task: Task, repeat: int, metrics: tuple[str, ...]) -> dict[str, tuple[float, float | None]]:
-    """Return (chance, noise ceiling) of each metric on a split; no ceiling where the noise is not known."""
-    audit, bench = _audit(task, repeat), bench_of(task)
-    seeds = bench.seeds(task.dataset, task.target)
-    if seeds is not None:
-        ceiling = seed_ceiling(metrics, seeds[audit.rows])
-    else:
-        ceiling = noise_ceiling(metrics, audit.target, bench.repeated, audit.rows, at_least=MIN_TWINS)
-    return {
-        name: (METRICS[name].chance(audit.truth), None if np.isnan(ceiling[name]) else ceiling[name])
-        for name in metrics
-    }
-
-
-class Store:
-    """Finished cells in a folder."""
-
-    def __init__(self, folder: Path) -> None:
-        """Use `folder`, which is made when something is first stored."""
-        self.folder = folder
-
-    def path(self, cell: Cell) -> Path:
-        """Return where a cell is kept."""
-        return self.folder / "cells" / f"{cell.id}.parquet"
-
-    def save(self, cell: Cell, scored: Scored, rows: Sequence[Row]) -> None:
-        """Store a finished cell, whole or not at all."""
-        scores = pa.table(
-            {
-                "repeat": np.repeat(np.array(cell.repeats, np.int32), [len(s) for s in scored.scores]),
-                "row": np.concatenate([split.test for split in scored.splits]).astype(np.int32),
-                "score": np.concatenate(scored.scores),
-            }
-        )
-        self._write(cell, scores, rows, scored)
-
-    def rows(self, cell: Cell, metrics: Sequence[str]) -> list[Row] | None:
-        """Return a cell's rows for these metrics, or None if it has not been run.
-
-        Metrics that were not asked for before, or whose code has changed, are computed from the scores.
+        Raises:
+            MissingTableError: There is no finished run.
+            TableError: A file of it is damaged.
         """
-        if not self.path(cell).is_file():
-            return None
+        folder = Path(path)
+        if not (folder / ROWS).is_file():
+            raise MissingTableError(f"'{folder}' holds no results: there is no {ROWS}")
         try:
-            stored = pq.read_table(self.path(cell))
-            extra = json.loads(stored.schema.metadata[b"acerank"])
-        except (pa.ArrowInvalid, OSError, KeyError, ValueError) as error:
-            raise TableError(f"{self.path(cell)} is damaged ({error}); delete it and run again") from error
-        rows = extra["rows"]
-        if extra["metrics_code"] != _metrics_code() or set(metrics) - {row["metric"] for row in rows}:
-            bench = bench_of(cell.task)
-            splits = [split_of(cell.task, bench, repeat) for repeat in cell.repeats]
-            score, repeat = stored["score"].to_numpy(), stored["repeat"].to_numpy()
-            scores = [score[repeat == r] for r in cell.repeats]
-            scored = Scored(splits, scores, **extra["measured"])
-            rows = rows_of(cell, scored, metrics)
-            self._write(cell, stored, rows, scored)
-        by_key = {(row["repeat"], row["metric"]): row for row in rows}
-        keys = [(repeat, name) for repeat in cell.repeats for name in metrics]
-        return [{**by_key[key], "predictor": cell.spec.label} for key in keys]
+            rows = [json.loads(line) for line in (folder / ROWS).read_text("utf-8").splitlines() if line]
+            settings = json.loads((folder / SETTINGS).read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise TableError(f"the results in '{folder}' are damaged: {error}") from error
+        old = [row for row in rows if "predictor" not in row or row.get("schema") != rows[-1].get("schema")]
+        if old or not rows or "trial" not in rows[0]:
+            raise TableError(f"the results in '{folder}' were written by another version; run again")
+        return Results(
+            rows,
+            settings=settings,
+            notes=settings.get("notes", []),
+            folder=folder,
+            scores=lambda: read_scores(folder),
+            baseline=settings.get("baseline"),
+        )
 
-    def write_rows(self, rows: Iterable[Row]) -> None:
-        """Write rows.jsonl."""
-        with atomic_path(self.folder / "rows.jsonl") as part:
-            part.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    @staticmethod
+    def merge(*results: Results) -> Results:
+        """Return the results of several runs as one; what they share must agree.
 
-    def append_rows(self, rows: Iterable[Row]) -> None:
-        """Add the rows of a cell to rows.jsonl."""
-        with (self.folder / "rows.jsonl").open("a", encoding="utf-8") as file:
-            file.write("".join(json.dumps(row) + "\n" for row in rows))
+        Raises:
+            InputError: No results, or two runs contradict each other about one row.
+        """
+        rows: dict[tuple[Any, ...], Row] = {}
+        for row in (row for each in results for row in each.rows):
+            key = tuple(row[name] for name in _KEY)
+            known = rows.setdefault(key, row)
+            if (known["value"], known["table_hash"]) != (row["value"], row["table_hash"]):
+                why = (
+                    "they come from different tables"
+                    if known["table_hash"] != row["table_hash"]
+                    else f"{known['value']:.6g} and {row['value']:.6g}"
+                )
+                raise InputError(
+                    f"the runs disagree on {row['predictor']} ({row['bench']} {row['dataset']}, "
+                    f"{row['protocol']}, {row['train_size']} labels, repeat {row['repeat']}, "
+                    f"{row['metric']}): {why}"
+                )
+        notes = dict.fromkeys(note for each in results for note in each.notes)
+        settings = {"merged": [each.settings for each in results]}
+        return Results(
+            list(rows.values()), settings=settings, notes=list(notes), scores=lambda: _concat(results)
+        )
 
-    def write_scores(self, cells: Sequence[Cell]) -> None:
-        """Write scores.parquet: the raw scores of these cells, by task, predictor, repeat and row."""
-        with atomic_path(self.folder / "scores.parquet") as part:
-            writer: pq.ParquetWriter | None = None
-            for cell in cells:
-                scores = pq.read_table(self.path(cell)).replace_schema_metadata(None)
-                named = {
-                    "dataset": cell.task.dataset,
-                    "protocol": cell.task.protocol,
-                    "train_size": cell.task.train_size,
-                    "predictor": cell.spec.label,
+    def __repr__(self) -> str:
+        """Return one line that says how much there is."""
+        return (
+            f"Results({len(self.predictors)} predictors, {len(self.tasks)} tasks, "
+            f"{len(self.metrics)} metrics, {len(self.rows):,} rows)"
+        )
+
+    @property
+    def predictors(self) -> list[str]:
+        """Names of the predictors, in the order in which they were asked for."""
+        return list(dict.fromkeys(row["predictor"] for row in self.rows))
+
+    @property
+    def metrics(self) -> list[str]:
+        """Names of the metrics."""
+        return list(dict.fromkeys(row["metric"] for row in self.rows))
+
+    @property
+    def tasks(self) -> list[tuple[Any, ...]]:
+        """(bench, dataset, target, label, protocol, train_size) of each task."""
+        return list(dict.fromkeys(tuple(row[name] for name in _KEY[:6]) for row in self.rows))
+
+    @property
+    def title(self) -> str:
+        """Headline of reports."""
+        titles = dict.fromkeys(row["title"] for row in self.rows)
+        return f"{', '.join(titles)}: predictors as rankers"
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a frame with a row for each task, predictor, repeat and metric."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows)
+
+    def summaries(self, baseline: str | None = None) -> list[Summary]:
+        """Return the mean, interval and paired comparison of each predictor on each task by each metric."""
+        from eval.report.summary import summarise
+
+        baseline = baseline or self.baseline
+        if baseline is not None:
+            check_name("predictor", baseline, self.predictors)
+        return summarise(self.rows, baseline=baseline)
+
+    def summary(self, baseline: str | None = None) -> pd.DataFrame:
+        """Return means, intervals and tests, one row for each task, predictor and metric.
+
+        Args:
+            baseline: Predictor that differences are taken from; by default the best one.
+        """
+        from dataclasses import asdict
+
+        import pandas as pd
+
+        return pd.DataFrame([asdict(each) for each in self.summaries(baseline)])
+
+    def scores(self) -> pd.DataFrame:
+        """Return the raw scores: one row for each task, predictor, repeat and test row, with its label.
+
+        Raises:
+            InputError: The results were made without their scores.
+        """
+        if self._get_scores is None:
+            raise InputError("these results were loaded without their scores")
+        return self._get_scores()
+
+    def compare(self, first: str, second: str) -> pd.DataFrame:
+        """Return first minus second on each task by each metric, paired over repeats.
+
+        Columns: the task, metric, direction, both means, difference, its 95 % interval, and the p-value of
+        the paired test, Holm-adjusted over all lines of the frame.
+        """
+        import pandas as pd
+
+        from eval.stats import holm
+
+        for name in (first, second):
+            check_name("predictor", name, self.predictors)
+        pair = Results([row for row in self.rows if row["predictor"] in (first, second)])
+        of_both: dict[tuple[Any, ...], dict[str, Summary]] = {}
+        for each in pair.summaries(second):
+            key = (each.bench, each.dataset, each.target, each.protocol, each.train_size, each.metric)
+            of_both.setdefault(key, {})[each.predictor] = each
+        lines = []
+        for (bench, dataset, target, protocol, size, metric), both in of_both.items():
+            own = both[first]
+            lines.append(
+                {
+                    "bench": bench,
+                    "dataset": dataset,
+                    "target": target,
+                    "protocol": protocol,
+                    "train_size": size,
+                    "metric": metric,
+                    "direction": own.direction,
+                    first: own.mean,
+                    second: both[second].mean,
+                    "difference": own.difference,
+                    "difference_low": own.difference_low,
+                    "difference_high": own.difference_high,
+                    "p_adjusted": own.p_adjusted,
+                    "repeats": own.repeats,
                 }
-                for at, (name, value) in enumerate(named.items()):
-                    column = pa.repeat(pa.scalar(value), len(scores))
-                    scores = scores.add_column(at, name, column.dictionary_encode())
-                writer = writer or pq.ParquetWriter(part, scores.schema, compression="zstd")
-                writer.write_table(scores)
-            if writer:
-                writer.close()
+            )
+        frame = pd.DataFrame(lines)
+        if frame["p_adjusted"].notna().all():
+            frame["p_adjusted"] = holm(frame["p_adjusted"].to_numpy())
+        return frame
 
-    def _write(self, cell: Cell, scores: pa.Table, rows: Sequence[Row], scored: Scored) -> None:
-        measured = {name: getattr(scored, name) for name in _MEASURED}
-        extra = {
-            "identity": cell.identity,
-            "metrics_code": _metrics_code(),
-            "rows": rows,
-            "measured": measured,
-        }
-        metadata = {b"acerank": json.dumps(extra, default=repr).encode()}
-        with atomic_path(self.path(cell)) as part:
-            pq.write_table(scores.replace_schema_metadata(metadata), part, compression="zstd")
+    def report(self, path: str | Path = "report.html", baseline: str | None = None) -> Path:
+        """Write the report, one HTML page that needs no network, and return its path."""
+        from eval.report.html import write_report
+
+        write_report(Path(path), self, baseline=baseline)
+        return Path(path)
+
+    def render(self, format_: str, metrics: Sequence[str] | None = None, baseline: str | None = None) -> str:
+        """Return the leaderboard as text: "table", "markdown", "latex", "tsv", "csv" or "json"."""
+        from eval.report.text import render
+
+        return render(self, format_, metrics=metrics, baseline=baseline)
+
+    def to_latex(self, metrics: Sequence[str] | None = None, baseline: str | None = None) -> str:
+        """Return a booktabs table for each task, ready for a paper."""
+        return self.render("latex", metrics, baseline)
+
+    def to_markdown(self, metrics: Sequence[str] | None = None, baseline: str | None = None) -> str:
+        """Return a Markdown table for each task."""
+        return self.render("markdown", metrics, baseline)
 
 
-@cache
-def _metrics_code() -> str:
-    return code_hash(["eval.results"])
+def read_scores(folder: Path) -> pd.DataFrame:
+    """Return the frame of raw scores of a run's folder, with the names of the rows."""
+    import pandas as pd
+
+    try:
+        scores = pd.read_parquet(folder / SCORES)
+        names = pd.read_parquet(folder / NAMES)
+    except (OSError, ValueError) as error:
+        raise TableError(f"the scores in '{folder}' are missing or damaged: {error}") from error
+    scores["bench"] = scores["bench"].astype(str)
+    return scores.merge(names, on=["bench", "row"], how="left")
+
+
+def write_settings(folder: Path, settings: dict[str, Any], notes: Iterable[str]) -> None:
+    """Write settings.json."""
+    with atomic_path(folder / SETTINGS) as part:
+        part.write_text(json.dumps({**settings, "notes": list(notes)}, indent=2, default=str), "utf-8")
+
+
+def _concat(results: Sequence[Results]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.concat([each.scores() for each in results], ignore_index=True).drop_duplicates(
+        ["bench", "dataset", "target", "protocol", "train_size", "predictor", "repeat", "row"]
+    )

@@ -1,91 +1,91 @@
-"""python -m eval.run: compare predictors on a benchmark."""
+"""python -m eval.run: compare predictors on one benchmark or several."""
 
 from __future__ import annotations
 
+import sys
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from eval.command import options as opt
+from eval.command.options import Format, GridFlags, as_mapping, command
 from eval.command.origin import start
-
-DEFAULT_PREDICTORS = (
-    "acenas,gcn,mlp,lambdamart,random_forest,gaussian_process,weak_label,flops,params,random_order"
-)
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-@app.command()
-def run(
-    bench: opt.Bench = None,
-    list_: Annotated[
-        bool, typer.Option("--list", help="List benchmarks, labels, protocols, predictors, metrics.")
-    ] = False,
+@dataclass(frozen=True)
+class Options(GridFlags):
+    """Options of `python -m eval.run`."""
+
     predictors: Annotated[
         str | None,
         typer.Option(
-            help=f"Predictors, separated by commas; gcn:loss=mse is one with a hyper-parameter of its own. "
-            f"Default: {DEFAULT_PREDICTORS}"
+            help="Predictors, separated by commas: names, ./my_ranker.py, my_package.rankers:Best; "
+            "gcn:loss=mse is one with a hyper-parameter of its own. Default: the ten of --list marked with *."
         ),
-    ] = None,
-    set_: opt.Settings = None,
-    dataset: opt.Dataset = None,
-    label: opt.Label = None,
-    target: opt.Target = None,
-    weak: opt.Weak = None,
-    encoder: opt.Encoder = None,
-    save_encoder: opt.SaveEncoder = None,
-    protocol: opt.ProtocolName = "leakfree",
-    train_size: opt.TrainSize = None,
-    repeats: opt.Repeats = 10,
-    seed: opt.Seed = 0,
-    metrics: opt.Metrics = None,
-    jobs: opt.Jobs = 0,
-    out: opt.Out = None,
-    format_: opt.FormatOption = opt.Format.table,
-    offline: opt.Offline = False,
-) -> None:
+    ] = None
+    save_encoder: Annotated[
+        Path | None, typer.Option(help="Where to save the encoder that is pretrained.")
+    ] = None
+    baseline: Annotated[
+        str | None,
+        typer.Option(help="Predictor that the others are compared with. Default: the best of each metric."),
+    ] = None
+    list_: Annotated[
+        bool, typer.Option("--list", help="List benchmarks, labels, protocols, predictors, metrics.")
+    ] = False
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[PREDICTOR]", help="With --list: show the hyper-parameters of this one."),
+    ] = None
+
+
+def run(options: Options) -> None:
     """Compare performance predictors as rankers.
 
-    Each predictor learns from a few labelled architectures and orders the others; the order is judged.
+    Each predictor learns from a few labelled architectures and ranks the others; the ranking is evaluated.
 
     Example: python -m eval.run --bench nb201 --predictors gcn,gcn:loss=mse --train-size 50,100,200
 
-    Results go to the folder --out: rows.jsonl, scores.parquet, settings.json and report.html. A run that was
-    stopped goes on where it was when it is started again.
+    Example: python -m eval.run --bench mine.csv --target acc --predictors ./my_ranker.py,random_forest
+
+    Results go to the folder --out: rows.jsonl, scores.parquet, settings.json and report.html. Interrupted
+    runs resume when restarted.
     """
-    if list_:
-        from eval.command.listing import print_list
+    if options.name and not options.list_:
+        raise typer.BadParameter(f"'{options.name}' stands alone; predictors are named by --predictors")
+    if options.list_:
+        from eval.command.listing import print_list, print_parameters
 
-        print_list()
+        print_parameters(options.name) if options.name else print_list()
         return
-    bench = opt.bench_named(bench)
-    from eval.command import leaderboard
+    from eval.command.messages import say, show_messages
+    from eval.evaluate import Command, evaluate
 
-    leaderboard.run(
-        opt.Options(
-            bench=bench,
-            predictors=predictors or DEFAULT_PREDICTORS,
-            chosen=predictors is not None,
-            settings=set_ or [],
-            datasets=opt.names_of(dataset),
-            label=label,
-            target=target,
-            weak=opt.names_of(weak),
-            encoder=encoder,
-            save_encoder=save_encoder,
-            protocols=opt.names_of(protocol) or [],
-            train_sizes=opt.sizes_of(train_size),
-            repeats=repeats,
-            seed=seed,
-            metrics=opt.names_of(metrics),
-            jobs=jobs,
-            out=out,
-            offline=offline,
-        ),
-        format_.value,
+    show_messages()
+    results = evaluate(
+        predictors=options.predictors,
+        save_encoder_to=options.save_encoder,
+        baseline=options.baseline,
+        command=Command(["python", "-m", "eval.run", *sys.argv[1:]], as_mapping(options)),
+        **options.arguments(),
     )
+    folder = results.folder
+    results.report(folder / "report.html")
+    if options.format_ is Format.table:
+        from rich.console import Console
+
+        from eval.report.table import render_table
+
+        render_table(results.summaries(), Console())
+    else:
+        sys.stdout.write(results.render(options.format_.value).rstrip("\n") + "\n")
+    say(f"rows, scores and report.html are in {folder}")
+
+
+command(app, run, Options)
 
 
 def main() -> None:

@@ -4,28 +4,91 @@ from __future__ import annotations
 
 import ast
 import inspect
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from data.errors import AcerankError
-from data.names import check_name
+from data.registry import Registry
 
 if TYPE_CHECKING:
+    from predictors.adapter import Encoded, as_predictor
+    from predictors.base import Predictor
+    from predictors.pretraining import Pretrains
+
+__all__ = [
+    "REGISTRY",
+    "Encoded",
+    "Predictor",
+    "Pretrains",
+    "as_predictor",
+    "describe",
+    "describe_parameters",
+    "get",
+    "loss_names",
+    "names",
+]
+
+_LAZY = {  # imported when asked for: listing names imports no numerical library
+    "Encoded": "predictors.adapter",
+    "as_predictor": "predictors.adapter",
+    "Predictor": "predictors.base",
+    "Pretrains": "predictors.pretraining",
+}
+_NOT_PREDICTORS = frozenset(
+    {"adapter", "base", "contract", "errors", "hyperparameters", "identity", "pretraining", "sources"}
+)
+
+
+def _is_predictor(member: object) -> bool:
+    """Return whether a module's member is a predictor: in this package a Predictor, elsewhere also any class
+    with fit and predict. Abstract classes that others derive from are bases, not predictors.
+    """  # noqa: D205
     from predictors.base import Predictor
 
-_NOT_PREDICTORS = {"__init__", "base"}
+    if not inspect.isclass(member) or (inspect.isabstract(member) and member.__subclasses__()):
+        return False
+    if issubclass(member, Predictor):
+        return True
+    outside = not member.__module__.startswith("predictors.")
+    return outside and all(callable(getattr(member, method, None)) for method in ("fit", "predict"))
+
+
+REGISTRY: Registry[type[Predictor]] = Registry(
+    "predictor",
+    package="predictors",
+    skip=_NOT_PREDICTORS,
+    group="acerank.predictors",
+    is_member=_is_predictor,
+)
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    """Import a public class when it is first used."""
+    if name not in _LAZY:
+        raise AttributeError(f"module 'predictors' has no attribute '{name}'")
+    from importlib import import_module
+
+    return getattr(import_module(_LAZY[name]), name)
 
 
 def names() -> list[str]:
     """Return the names of all predictors, in alphabetical order, without importing any."""
-    return sorted(p.stem for p in Path(__file__).parent.glob("*.py") if p.stem not in _NOT_PREDICTORS)
+    return list(REGISTRY)
 
 
 def describe(name: str) -> str:
     """Return the first line of a predictor's docstring, without importing it."""
-    path = Path(__file__).parent / f"{check_name('predictor', name, names())}.py"
-    return (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").partition("\n")[0]
+    return REGISTRY.describe(name)
+
+
+def describe_parameters(name: str) -> list[tuple[str, Any, str]]:
+    """Return (name, default value, description) of every hyper-parameter of a predictor.
+
+    Raises:
+        UnknownNameError: There is no such predictor; the closest names are given.
+    """
+    from predictors.hyperparameters import documented_parameters
+
+    return documented_parameters(get(name))
 
 
 def loss_names() -> list[tuple[str, str]]:
@@ -40,22 +103,14 @@ def loss_names() -> list[tuple[str, str]]:
 
 
 def get(name: str) -> type[Predictor]:
-    """Return a predictor's class.
+    """Return a predictor's class by name, or by place: "./my_ranker.py", "my_package.rankers:Best".
+
+    A class from elsewhere may be any class with fit(graphs, y) and predict(graphs); `as_predictor` makes a
+    Predictor of it.
 
     Raises:
         UnknownNameError: There is no such predictor; the closest names are given.
-        AcerankError: Its module does not define exactly one public Predictor.
+        InputError: There is no such file or module, or importing it failed.
+        AcerankError: Its module does not define exactly one public predictor.
     """
-    from predictors.base import Predictor
-
-    module = import_module(f"predictors.{check_name('predictor', name, names())}")
-    found = [
-        member
-        for _, member in inspect.getmembers(module, inspect.isclass)
-        if issubclass(member, Predictor)
-        and member.__module__ == module.__name__
-        and not member.__name__.startswith("_")
-    ]
-    if len(found) != 1:
-        raise AcerankError(f"{module.__file__} must define exactly one public Predictor, not {len(found)}")
-    return found[0]
+    return REGISTRY[name]

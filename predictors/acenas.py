@@ -37,7 +37,6 @@ class Acenas(PretrainedRanker):
         max_steps: int = 2000,
         lr: float = 3e-3,
         weight_decay: float = 0.1,
-        weak: str = "default",
         weak_inputs: bool = True,
         pretrain_size: int = 0,
         pretrain_epochs: int = 40,
@@ -64,7 +63,6 @@ class Acenas(PretrainedRanker):
         self.max_steps = max_steps
         self.lr = lr
         self.weight_decay = weight_decay
-        self.weak = weak
         self.weak_inputs = weak_inputs
         self.pretrain_size = pretrain_size
         self.pretrain_epochs = pretrain_epochs

@@ -8,15 +8,16 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
 
 from data.errors import InputError
 from data.graphs import Graphs
 from data.names import check_name
 from predictors.nn.graph import Head, Inputs
 from predictors.nn.layers import Generators, generators
-from predictors.nn.paper import Lists, Objective, PaperRanker, SortPooledGcn, set_lr, symmetric_inputs
-from predictors.nn.pretrained import PretrainedRanker, WeakHeads
-from predictors.nn.ranker import one_thread, random_lists
+from predictors.nn.paper import Lists, PaperRanker, SortPooledGcn, symmetric_inputs
+from predictors.nn.pretrained import PretrainedRanker, WeakHeads, WeakRegression
+from predictors.nn.training import Objective, epoch_cosine, epoch_steps, minimise, one_thread
 
 
 class AcenasPaper(PaperRanker, PretrainedRanker):
@@ -49,7 +50,6 @@ class AcenasPaper(PaperRanker, PretrainedRanker):
         patience: int = 50,
         lr: float = 5e-3,
         weight_decay: float = 5e-4,
-        weak: str = "default",
         pretrain_size: int = 4000,
         pretrain_epochs: int = 300,
         pretrain_batch: int = 20,
@@ -72,7 +72,6 @@ class AcenasPaper(PaperRanker, PretrainedRanker):
         self.patience = patience
         self.lr = lr
         self.weight_decay = weight_decay
-        self.weak = weak
         self.pretrain_size = pretrain_size
         self.pretrain_epochs = pretrain_epochs
         self.pretrain_batch = pretrain_batch
@@ -122,27 +121,32 @@ class AcenasPaper(PaperRanker, PretrainedRanker):
         """
         rngs = generators([seed])
         chosen = torch.randperm(len(targets), generator=rngs[0])[: max(1, len(targets) * 4 // 5)]
-        inputs, targets = {name: x[chosen] for name, x in inputs.items()}, targets[chosen].T
-        known = targets.isfinite()
-        targets = torch.where(known, targets, 0.0)
-        labels, n = targets.shape
+        inputs, targets = {name: x[chosen] for name, x in inputs.items()}, targets[chosen]
+        n, labels = targets.shape
         with one_thread():
             net = self._new_weak_net(inputs, labels, rngs).train()
             head = self._head(rngs * labels)
             moving = [*net.encoder.parameters(), *head.parameters()]
             optimiser = torch.optim.Adam(moving, lr=self.pretrain_lr, fused=True)
-            epoch = max(1, n // self.pretrain_batch)
+            epoch = epoch_steps(n, self.pretrain_batch)
             steps = self.pretrain_epochs * epoch
-            for step, (rows,) in zip(range(steps), random_lists(n, self.pretrain_batch, rngs), strict=False):
-                if step % epoch == 0:
-                    set_lr(optimiser, self.pretrain_lr, step, steps)
-                predicted = head(net.encoder({name: x[rows][None] for name, x in inputs.items()}))
-                optimiser.zero_grad()
-                error = (predicted - targets[:, rows]) * known[:, rows]
-                error.square().mean(-1).sum().backward()
-                optimiser.step()
-            _part(head, net.heads)
+            schedule = LambdaLR(optimiser, lambda step: epoch_cosine(step, steps, epoch))
+            objective = _SideBySide(net.encoder, head, inputs, targets)
+            minimise(objective, optimiser, schedule, rngs, steps=steps, batch=self.pretrain_batch)
+            _copy_heads(head, net.heads)
         return net
+
+
+class _SideBySide(WeakRegression):
+    """WeakRegression with the heads as repeats of one batched head."""
+
+    def __init__(self, encoder: nn.Module, head: nn.Module, inputs: Inputs, targets: Tensor) -> None:
+        super().__init__(lambda x: head(encoder(x)), inputs, targets)
+
+    def loss(self, rows: Tensor) -> Tensor:
+        predicted = self.net({name: x[rows] for name, x in self.inputs.items()})
+        error = (predicted - self.targets[rows[0]].T) * self.known[rows[0]].T
+        return error.square().mean(-1)
 
 
 class _Scorer(nn.Module):
@@ -154,9 +158,9 @@ class _Scorer(nn.Module):
         return self.head(self.encoder(inputs))
 
 
-def _part(together: nn.Module, heads: nn.ModuleList) -> None:
-    """Give each head its own of the parameters (heads, ...) that were learned together."""
+def _copy_heads(batched: nn.Module, heads: nn.ModuleList) -> None:
+    """Copy the parameters (heads, ...) that were learned side by side to the heads."""
     with torch.no_grad():
         for i, head in enumerate(heads):
-            for own, parameter in zip(head.parameters(), together.parameters(), strict=True):
+            for own, parameter in zip(head.parameters(), batched.parameters(), strict=True):
                 own.copy_(parameter[i : i + 1])

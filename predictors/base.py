@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from copy import copy
-from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
@@ -16,10 +14,18 @@ from data.errors import AcerankError, InputError
 from data.graphs import Graphs
 from data.names import check_name
 from data.space import SearchSpace
+from predictors.errors import PredictorError, check_scores, describe_failure
+from predictors.hyperparameters import (
+    changed_parameters,
+    check_arguments,
+    one_line,
+    parameter_defaults,
+    snake_case,
+)
 
 
 class Repeats(Protocol):
-    """Several fitted copies of one predictor, asked together."""
+    """Several fitted copies of one predictor, scored together."""
 
     def predict(self, graphs: Graphs) -> np.ndarray:
         """Return the scores (repeats, n) of n architectures, higher is better."""
@@ -29,8 +35,9 @@ class Repeats(Protocol):
 class Predictor(ABC):
     """A ranker of architectures.
 
-    A subclass stores its keyword-only hyper-parameters in `__init__` under their own names and writes
-    `_fit` and `_predict`; checks, label scaling and canonical forms are done here, once for all.
+    A subclass stores its keyword-only hyper-parameters in `__init__` under their own names and implements
+    `_fit` and `_predict`. This base class does what all predictors share: it checks inputs and scores, scales
+    labels and computes canonical forms.
 
     `fit` sees what a user would have: the training architectures and their labels. Labels reach `_fit`
     standardised (mean 0, deviation 1, rounded to 1e-9; all 0 if constant): scores are only an order, so
@@ -38,40 +45,74 @@ class Predictor(ABC):
 
     Attributes:
         canonical: Whether architectures reach `_fit` and `_predict` in their canonical form
-            (`Graphs.effective`), so that twins score alike. False for what does not look at graphs, and
-            for published methods that tell twins apart.
-        pretrains: Whether `pretrain` learns from weak labels. Such a predictor has a hyper-parameter
-            `weak`: names of weak labels joined by "+", "default" for the benchmark's own, or "none".
-        quick: Hyper-parameters with which a costly predictor is quick, for trying things out.
+            (`Graphs.effective`), so that twins score alike. False for predictors that do not look at graphs,
+            and for published methods that tell twins apart.
+        quick: Hyper-parameters that make a slow predictor quick, for trying things out.
     """
 
     canonical: ClassVar[bool] = True
-    pretrains: ClassVar[bool] = False
     quick: ClassVar[Mapping[str, Any]] = {}
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:  # noqa: ANN401
+        """Check the arguments of the constructor before it runs.
+
+        Raises:
+            UnknownNameError: An unknown hyper-parameter; the closest name is given.
+            InputError: Positional arguments where the constructor takes keywords only, or a class that does
+                not implement `_fit` and `_predict`.
+        """
+        if inspect.isabstract(cls):
+            raise InputError(
+                f"{cls.__name__} cannot be used as a predictor: it does not implement "
+                f"{', '.join(sorted(cls.__abstractmethods__))}"
+            )
+        check_arguments(cls, args, kwargs)
+        return super().__new__(cls)
+
+    def __repr__(self) -> str:
+        """Return one line: the class and the hyper-parameters that differ from their defaults."""
+        own = {name: vars(self).get(name, "?") for name in self.defaults()}
+        changed = changed_parameters(own, self.defaults())
+        return f"{type(self).__name__}({', '.join(f'{k}={one_line(v)}' for k, v in changed.items())})"
+
     def lacks(self, weak: Collection[str]) -> tuple[str, ...]:
-        """Return the weak labels that this predictor cannot work without and that are not among `weak`."""
+        """Return the weak labels that this predictor requires and that are not among `weak`."""
         del weak
         return ()
+
+    def covers(self, graphs: Graphs) -> np.ndarray:
+        """Return (n,) which architectures it can score: all, but for a floor with missing values."""
+        return np.ones(len(graphs), bool)
 
     @classmethod
     def defaults(cls) -> dict[str, Any]:
         """Return every hyper-parameter with its default value."""
-        parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
-        return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+        return parameter_defaults(cls)
 
     def params(self) -> dict[str, Any]:
-        """Return every hyper-parameter with the value this predictor was made with."""
+        """Return every hyper-parameter with its current value."""
+        missing = [name for name in self.defaults() if not hasattr(self, name)]
+        if missing:
+            raise InputError(
+                f"predictor '{self.name}': its constructor must store {', '.join(missing)} under "
+                f"{'their' if len(missing) > 1 else 'its'} own name"
+            )
         return {name: getattr(self, name) for name in self.defaults()}
 
+    def changed(self) -> dict[str, Any]:
+        """Return the hyper-parameters whose values differ from their defaults."""
+        return changed_parameters(self.params(), self.defaults())
+
     def clone(self) -> Self:
-        """Return an unfitted twin with the same hyper-parameters."""
+        """Return an unfitted copy with the same hyper-parameters."""
         return type(self)(**self.params())
 
     @property
     def name(self) -> str:
-        """Name in the registry."""
-        return type(self).__module__.rpartition(".")[2]
+        """Name in the registry; for a class from elsewhere, its class name in snake case."""
+        module = type(self).__module__
+        inside = module.startswith("predictors.") and module.count(".") == 1
+        return module.rpartition(".")[2] if inside else snake_case(type(self).__name__)
 
     def fit(self, graphs: Graphs, y: np.ndarray, *, seed: int = 0) -> Self:
         """Learn from n architectures and their labels.
@@ -86,10 +127,11 @@ class Predictor(ABC):
 
         Raises:
             InputError: No architectures, labels of another length, or a label that is NaN or infinite.
+            PredictorError: `_fit` failed.
         """
         labels = self._check_labels(graphs, y)
         self._check_weak(graphs)
-        with self._naming_errors():
+        with self._naming_errors("_fit"):
             self._fit(graphs.effective() if self.canonical else graphs, standardise(labels), seed)
         self.space_ = graphs.space
         return self
@@ -98,36 +140,14 @@ class Predictor(ABC):
         """Return the scores (n,) of n architectures, higher is better.
 
         Raises:
-            InputError: The predictor is not fitted, was fitted on another space, or its scores are not
-                finite numbers.
+            InputError: The predictor is not fitted, or was fitted on another space.
+            PredictorError: `_predict` failed, or did not return one finite number per architecture.
         """
         if not hasattr(self, "space_"):
             raise InputError(f"predictor '{self.name}' must be fitted before it can predict")
         self._check_space(graphs, self.space_)
         self._check_weak(graphs)
         return predict_canonical(self, self._predict, graphs)
-
-    def pretrain(self, graphs: Graphs, weak_labels: Mapping[str, np.ndarray], *, seed: int = 0) -> Self:
-        """Learn the representation from weak labels, before `fit`; the graphs' own weak labels are not read.
-
-        Args:
-            graphs: n architectures, most of them without a training label.
-            weak_labels: (n,) values by name, in any unit, NaN where unknown.
-            seed: Seed of everything random in the pretraining.
-
-        Raises:
-            InputError: This predictor does not pretrain, or the labels do not belong to the graphs.
-        """
-        del graphs, weak_labels, seed
-        raise InputError(f"predictor '{self.name}' does not learn from weak labels")
-
-    def save_encoder(self, path: Path) -> None:
-        """Save what `pretrain` learned, as safetensors."""
-        raise InputError(f"predictor '{self.name}' does not learn from weak labels: no encoder for {path}")
-
-    def load_encoder(self, path: Path) -> Self:
-        """Take what `save_encoder` saved, in place of pretraining."""
-        raise InputError(f"predictor '{self.name}' does not learn from weak labels: no use for {path}")
 
     def fit_repeats(
         self, graphs: Sequence[Graphs], ys: Sequence[np.ndarray], seeds: Sequence[int]
@@ -142,17 +162,8 @@ class Predictor(ABC):
         fitted = [self._twin().fit(g, y, seed=seed) for g, y, seed in zip(graphs, ys, seeds, strict=True)]
         return _Loop(fitted)
 
-    @property
-    def pretrained_on(self) -> tuple[str, ...]:
-        """Names of the weak labels that were pretrained on."""
-        return ()
-
-    def pretrain_params(self) -> dict[str, Any]:
-        """Return the hyper-parameters that what `pretrain` learns depends on."""
-        return self.params()
-
     def _twin(self) -> Self:
-        """Return an unfitted twin that keeps what was pretrained."""
+        """Return an unfitted copy that keeps what was pretrained."""
         return self.clone()
 
     @abstractmethod
@@ -168,7 +179,7 @@ class Predictor(ABC):
         if labels.shape != (len(graphs),) or len(graphs) == 0:
             raise InputError(
                 f"predictor '{self.name}': {len(graphs)} architectures with labels of shape {labels.shape}; "
-                "one label for each of at least one architecture is needed"
+                "at least one architecture and one label for each are required"
             )
         bad = np.flatnonzero(~np.isfinite(labels))
         if len(bad):
@@ -179,15 +190,18 @@ class Predictor(ABC):
         return labels
 
     @contextmanager
-    def _naming_errors(self) -> Iterator[None]:
-        """Turn what a library says of impossible hyper-parameters into an error that names the predictor."""
+    def _naming_errors(self, method: str) -> Iterator[None]:
+        """Turn any exception of a method into one error that names the predictor and the method."""
         try:
             yield
         except AcerankError:
             raise
-        except (ValueError, ArithmeticError, RuntimeError) as error:
-            changed = {k: v for k, v in self.params().items() if v != self.defaults()[k]}
-            raise InputError(f"predictor '{self.name}' cannot be fitted with {changed}: {error}") from error
+        except Exception as error:
+            changed = ", ".join(f"{k}={one_line(v)}" for k, v in self.changed().items())
+            settings = f" with {changed}" if changed else ""
+            raise PredictorError(
+                f"predictor '{self.name}': {method} failed{settings}: {describe_failure(error)}"
+            ) from error
 
     def _check_space(self, graphs: Graphs, fitted: SearchSpace) -> None:
         if graphs.space != fitted:
@@ -197,7 +211,7 @@ class Predictor(ABC):
 
     def _check_weak(self, graphs: Graphs) -> None:
         for column in self.lacks(graphs.weak):
-            check_name(f"weak label (predictor '{self.name}' needs it)", column, graphs.weak)
+            check_name(f"weak label (required by predictor '{self.name}')", column, graphs.weak)
 
 
 class _Loop:
@@ -210,26 +224,29 @@ class _Loop:
         return np.stack([predictor.predict(graphs) for predictor in self.fitted])
 
 
-def predict_canonical(predictor: Predictor, predict: Any, graphs: Graphs) -> np.ndarray:  # noqa: ANN401
-    """Call `predict` on `graphs`, once for each distinct network if the predictor is canonical.
+def predict_canonical(
+    predictor: Predictor, predict: Callable[[Graphs], object], graphs: Graphs, *, repeats: bool = False
+) -> np.ndarray:
+    """Score architectures, once for each distinct network if the predictor is canonical.
 
     Args:
-        predictor: Whose scores these are.
-        predict: Graphs to scores (..., n).
+        predictor: The predictor that `predict` belongs to.
+        predict: Graphs to scores (n,), or (repeats, n).
         graphs: n architectures.
+        repeats: Whether scores have an axis of repeats.
 
     Returns:
-        Scores (..., n), checked to be finite.
+        Scores (n,) or (repeats, n), all finite.
+
+    Raises:
+        PredictorError: `predict` failed, or returned anything else.
     """
-    if predictor.canonical:
-        rows, inverse = graphs.unique()
-        scores = np.asarray(predict(graphs.take(rows).effective()), np.float64)[..., inverse]
-    else:
-        scores = np.asarray(predict(graphs), np.float64)
-    bad = np.flatnonzero(~np.isfinite(scores))
-    if len(bad):
-        raise InputError(f"predictor '{predictor.name}': {len(bad)} of its scores are NaN or infinite")
-    return scores
+    rows, inverse = graphs.unique() if predictor.canonical else (np.arange(len(graphs)), slice(None))
+    asked = graphs.take(rows).effective() if predictor.canonical else graphs
+    with predictor._naming_errors("_predict"):
+        scores = predict(asked)
+    who = f"predictor '{predictor.name}': _predict"
+    return check_scores(who, scores, len(rows), repeats=repeats)[..., inverse]
 
 
 def standardise(y: np.ndarray) -> np.ndarray:
@@ -241,7 +258,11 @@ def standardise(y: np.ndarray) -> np.ndarray:
 
 
 def with_params(predictor: Predictor, **params: Any) -> Predictor:  # noqa: ANN401
-    """Return an unfitted twin with some hyper-parameters changed."""
+    """Return an unfitted copy with some hyper-parameters changed.
+
+    Raises:
+        UnknownNameError: An unknown hyper-parameter; the closest names are given.
+    """
     for name in params:
         check_name(f"hyper-parameter of {predictor.name}", name, predictor.defaults())
-    return type(predictor)(**{**copy(predictor.params()), **params})
+    return type(predictor)(**{**predictor.params(), **params})

@@ -12,9 +12,10 @@ from torch.nn import functional as F
 from data.graphs import Graphs
 from predictors.nn.graph import Inputs
 from predictors.nn.layers import Generators, Linear
-from predictors.nn.paper import GraphConvs, Objective, PaperRanker, mean_pool, symmetric_inputs
+from predictors.nn.paper import GraphConvs, PaperRanker, mean_pool, symmetric_inputs
 from predictors.nn.pretrained import PretrainedRanker
 from predictors.nn.sorting import differences
+from predictors.nn.training import Objective
 
 
 class BrpNas(PaperRanker, PretrainedRanker):
@@ -36,6 +37,7 @@ class BrpNas(PaperRanker, PretrainedRanker):
     """
 
     decoupled: ClassVar[bool] = True
+    default_weak: ClassVar[tuple[str, ...] | None] = ("flops",)
     head_width, head_layers, start = 0, 0, "new"
 
     quick: ClassVar[Mapping[str, Any]] = {"width": 16, "epochs": 5}
@@ -52,7 +54,6 @@ class BrpNas(PaperRanker, PretrainedRanker):
         patience: int = 35,
         lr: float = 3.5e-4,
         weight_decay: float = 5e-4,
-        weak: str = "flops",
         pretrain_size: int = 900,
         pretrain_epochs: int = 40,
         pretrain_batch: int = 10,
@@ -68,7 +69,6 @@ class BrpNas(PaperRanker, PretrainedRanker):
         self.patience = patience
         self.lr = lr
         self.weight_decay = weight_decay
-        self.weak = weak
         self.pretrain_size = pretrain_size
         self.pretrain_epochs = pretrain_epochs
         self.pretrain_batch = pretrain_batch

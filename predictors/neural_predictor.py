@@ -13,7 +13,8 @@ from torch.nn import functional as F
 from data.graphs import Graphs
 from predictors.nn.graph import Head, Inputs, graph_inputs
 from predictors.nn.layers import Dropout, Generators
-from predictors.nn.paper import Glorot, Lists, Objective, PaperRanker, mean_pool
+from predictors.nn.paper import Glorot, Lists, PaperRanker, mean_pool
+from predictors.nn.training import Objective
 
 
 class NeuralPredictor(PaperRanker):

@@ -25,6 +25,16 @@ class WeakLabel(Predictor):
         named = (self.column,) if self.column else ()
         return tuple(c for c in named if c not in weak) if weak else named or ("of any name",)
 
+    def covers(self, graphs: Graphs) -> np.ndarray:
+        """Return (n,) which architectures have the weak label."""
+        return np.isfinite(graphs.weak[self.column or self._first(graphs)])
+
+    @staticmethod
+    def _first(graphs: Graphs) -> str:
+        """Return the first weak label with a known value."""
+        known = [name for name, values in graphs.weak.items() if np.isfinite(values).any()]
+        return next(iter(known or graphs.weak))
+
     def _fit(self, graphs: Graphs, y: np.ndarray, seed: int) -> None:
         known = [name for name, values in graphs.weak.items() if np.isfinite(values).any()]
         self.column_ = self.column or next(iter(known or graphs.weak))

@@ -1,16 +1,17 @@
-"""Converters: public originals -> Table. The registries hold strings, so that listing imports none."""
+"""Converters: public originals -> Table. Converters are registered by name, so listing imports none."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
-from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from data.errors import MissingTableError, TableError
+from data.impostors import find_impostor
 from data.names import check_name
+from data.registry import Registry, load_attribute
 
 if TYPE_CHECKING:
     from data.table import Table
@@ -21,12 +22,12 @@ Progress = Callable[[float], object]
 
 @dataclass(frozen=True)
 class Format:
-    """The official files of a table, in all the forms they are published in.
+    """The official files of a table, in every form they are published in.
 
     Attributes:
-        title: What it is, for people: "nasbench_only108.tfrecord, nasbench_full.tfrecord".
-        matches: "module:function" of (path) -> bool: a cheap look at a file or folder.
-        read: "module:function" of (path, progress) -> Table: all of it, in bounded memory.
+        title: The files, as people know them: "nasbench_only108.tfrecord, nasbench_full.tfrecord".
+        matches: "module:function" of (path) -> bool: a quick check of a file or folder.
+        read: "module:function" of (path, progress) -> Table: reads everything, in bounded memory.
     """
 
     title: str
@@ -72,39 +73,50 @@ FORMATS: Mapping[str, Format] = {
     ),
 }
 
-CONVERTERS: Mapping[str, str] = {
-    "nb201": "data.convert.nb201:accuracies",
-    "nb201_zero_cost": "data.convert.nb201:zero_cost",
-    "nb201_hardware": "data.convert.nb201:hardware",
-}
+CONVERTERS: Registry[Callable[[Mapping[str, Path]], Table]] = Registry(
+    "converter",
+    table={
+        "nb201": "data.convert.nb201:accuracies",
+        "nb201_zero_cost": "data.convert.nb201:zero_cost",
+        "nb201_hardware": "data.convert.nb201:hardware",
+    },
+)
 
 
 def convert(key: str, files: Mapping[str, Path]) -> Table:
-    """Return the table that the originals `files` (by file name) hold.
+    """Return the table made from the originals `files` (by file name).
 
     Raises:
         UnknownNameError: There is no converter `key`.
         TableError: A file is not what its format says; the file and the line are named.
     """
-    return _load(CONVERTERS[check_name("converter", key, CONVERTERS)])(files)
+    with _impostors_named(files.values()):
+        return CONVERTERS[key](files)
 
 
 def convert_path(key: str, path: Path, progress: Progress = lambda share: None) -> Table:
-    """Return the table `key` that an official file or folder holds; the format is found from the file.
+    """Return the table `key` made from an official file or folder; its content decides the format.
 
     Raises:
         UnknownNameError: No official format of `key` is known.
-        MissingTableError: There is nothing at `path`.
+        MissingTableError: Nothing exists at `path`.
         TableError: `path` is in none of the formats, or not what its format says.
     """
     form = FORMATS[check_name("table with official formats", key, FORMATS)]
     if not path.exists():
         raise MissingTableError(f"there is no file or folder '{path}'")
-    if not _load(form.matches)(path):
-        raise TableError(f"{path} is in no official format of {key}; known: {form.title}")
-    return _load(form.read)(path, progress)
+    with _impostors_named([path]):
+        if not load_attribute(form.matches)(path):
+            raise TableError(f"{path} is in no official format of {key}; known: {form.title}")
+        return load_attribute(form.read)(path, progress)
 
 
-def _load(name: str) -> Any:  # noqa: ANN401
-    module, _, function = name.partition(":")
-    return attrgetter(function)(import_module(module))
+@contextmanager
+def _impostors_named(originals: Iterable[Path]) -> Iterator[None]:
+    """Name the cause where a reader rejects a pointer or a web page in place of an original."""
+    try:
+        yield
+    except TableError as error:
+        if impostor := find_impostor(originals):
+            raise TableError(impostor) from error
+        raise

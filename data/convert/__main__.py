@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
-from data.cli import run_cli
+from data.cache import cache_folder, find, folders
+from data.cli import run_cli, to_stderr
 from data.convert import FORMATS, convert_path
 from data.errors import InputError, TableError
-from data.fetch import cache_folder, fault, find, folders, to_stderr
+from data.fetch import fault
 from data.names import check_name
 from data.progress import bar
 from data.sources import human, source

@@ -11,7 +11,8 @@ import numpy as np
 
 from data.errors import InputError
 from eval.metrics import METRICS
-from eval.report.sheets import Sheet, interval
+from eval.report.numbers import difference, interval, repeats
+from eval.report.sheets import Sheet
 from eval.report.summary import TASK_KEYS
 from eval.results import Row
 from eval.stats import holm, mean_interval, paired_difference, paired_pvalue
@@ -47,7 +48,7 @@ class Arm:
     repeats: int
 
 
-def arms_of(base: str, vary: Sequence[str], mode: str) -> list[str]:
+def build_arms(base: str, vary: Sequence[str], mode: str) -> list[str]:
     """Return the predictors of an ablation, the base first.
 
     Args:
@@ -127,8 +128,7 @@ def sheets_of(arms: Sequence[Arm], base: str) -> list[Sheet]:
             if name != base:
                 rows.append(["  − base", *(_difference(a) for a in found.values())])
         arrows = [f"{m} {'↑' if METRICS[m].direction > 0 else '↓'}" for m in metrics]
-        repeats = of_task[0].repeats
-        title = f"{dataset}, {protocol}, {size} training labels, {repeats} repeats; base: {base}"
+        title = f"{dataset}, {protocol}, {size} training labels, {repeats(of_task[0].repeats)}; base: {base}"
         sheets.append(Sheet(title, ["arm", *arrows], rows))
     return sheets
 
@@ -184,5 +184,4 @@ def _by_task(arms: Sequence[Arm]) -> dict[tuple[str, str, int], list[Arm]]:
 
 
 def _difference(arm: Arm) -> str:
-    p = "p<0.001" if arm.p_adjusted < 0.001 else f"p={arm.p_adjusted:.3f}"
-    return f"{arm.difference:+.3f} [{arm.difference_low:+.3f}, {arm.difference_high:+.3f}] {p}"
+    return difference(arm.difference, arm.difference_low, arm.difference_high, arm.p_adjusted)

@@ -1,1 +1,1 @@
-"""What the command lines share: options, names as users write them, progress, printing."""
+"""What the command lines share: options, messages, the first check, the list of names."""

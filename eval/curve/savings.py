@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eval.metrics import METRICS
-from eval.report.sheets import Sheet, interval
+from eval.report.numbers import interval
+from eval.report.sheets import Sheet
 from eval.report.summary import Summary
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import InputError
+from eval.report.numbers import repeats
 from eval.report.summary import TASK_KEYS, Summary
 from eval.stats import mean_ranks
 
@@ -120,21 +121,3 @@ def ranks(found: Sequence[Board], metrics: Sequence[str]) -> dict[str, dict[str,
         values = mean_ranks(means, found[0].cells[predictors[0], metric].direction)
         result[metric] = dict(zip(predictors, values.tolist(), strict=True))
     return result
-
-
-def number(value: float, decimals: int) -> str:
-    """Return a number with thousands separators, without a negative zero."""
-    text = f"{value:,.{decimals}f}"
-    return text[1:] if text.startswith("-") and not any(digit in text for digit in "123456789") else text
-
-
-def seconds(value: float) -> str:
-    """Return a duration with about three digits."""
-    if value < 0.001:
-        return "<0.001"
-    return f"{value:,.{0 if value >= 100 else 1 if value >= 10 else 2 if value >= 1 else 3}f}"
-
-
-def repeats(n: int) -> str:
-    """Return "1 repeat", "2 repeats"."""
-    return f"{n} repeat{'' if n == 1 else 's'}"

@@ -20,7 +20,8 @@ from data.files import atomic_path
 from eval.evaluator import load_benchmark
 from eval.metrics import METRICS
 from eval.ranking import Ranking
-from eval.report.board import LEVEL, Board, boards, number, ranks, repeats, seconds
+from eval.report.board import LEVEL, Board, boards, ranks
+from eval.report.numbers import number, repeats, seconds
 from eval.report.summary import TASK_KEYS, Summary
 from eval.report.table import UNICODE
 from eval.results import Row

@@ -11,8 +11,6 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from eval.report.board import number
-
 Value = str | float | int | None
 
 
@@ -29,13 +27,6 @@ class Sheet:
     title: str
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
-
-
-def interval(mean: float, low: float | None, high: float | None, decimals: int = 3) -> str:
-    """Return "mean [low, high]", without an interval where there is none."""
-    if low is None or high is None:
-        return number(mean, decimals)
-    return f"{number(mean, decimals)} [{number(low, decimals)}, {number(high, decimals)}]"
 
 
 def show(format_: str, sheets: Sequence[Sheet], records: Sequence[dict[str, Any]]) -> None:

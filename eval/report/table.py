@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, NamedTuple
 
 from data.errors import InputError
-from eval.report.board import LEVEL, Board, boards, number, ordered, ranks, repeats, seconds
+from eval.report.board import LEVEL, Board, boards, ordered, ranks
+from eval.report.numbers import number, repeats, seconds
 from eval.report.summary import Summary
 
 if TYPE_CHECKING:
@@ -77,10 +78,8 @@ def entry(s: Summary, decimals: int, marks: Marks = UNICODE) -> Entry:
 def _without_twins(s: Summary, decimals: int, marks: Marks) -> Entry:
     if s.mean_no_twins is None:
         return Entry(marks.none)
-    change = number(s.mean_no_twins - s.mean, decimals)
-    return Entry(
-        f"{number(s.mean_no_twins, decimals)} ({change if change.startswith('-') else '+' + change})"
-    )
+    change = number(s.mean_no_twins - s.mean, decimals, signed=True)
+    return Entry(f"{number(s.mean_no_twins, decimals)} ({change})")
 
 
 def to_json(summaries: Sequence[Summary]) -> str:

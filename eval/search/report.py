@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from eval.report.board import LEVEL, number, seconds
+from eval.report.board import LEVEL
+from eval.report.numbers import number, seconds
+from eval.report.numbers import repeats as count_repeats
 from eval.report.sheets import Sheet
 from eval.report.table import UNICODE
 from eval.search.summary import TASK_KEYS, Runs, SearchSummary, runs_of, searchers
@@ -29,9 +31,9 @@ def legend(summaries: Sequence[SearchSummary]) -> str:
             f"{UNICODE.tied} not significantly worse (paired sign-flip test, Holm, {100 * LEVEL:.0f} %)"
         )
     else:
-        parts.append(f"{UNICODE.tied} {repeats} repeats cannot separate these from the best")
+        parts.append(f"{UNICODE.tied} {count_repeats(repeats)} cannot separate these from the best")
     if repeats > 1:
-        parts.append(f"{UNICODE.within} 95 % interval of the mean over {repeats} repeats")
+        parts.append(f"{UNICODE.within} 95 % interval of the mean over {count_repeats(repeats)}")
     parts.append("regret: the table's best minus the picked network")
     if any(s.reached is not None for s in summaries):
         parts.append("queries to t: the first after which the regret is at most t")
@@ -63,7 +65,7 @@ def _sheet(columns: dict[str, list[SearchSummary]]) -> Sheet:
     order = sorted(range(len(columns["regret"])), key=lambda i: columns["regret"][i].mean)
     title = (
         f"{first.bench} {first.dataset}: {first.target} of the network picked by {first.label}, "
-        f"{first.labels_seen} labels seen, {first.repeats} repeats"
+        f"{first.labels_seen} labels seen, {count_repeats(first.repeats)}"
     )
     rows = [[columns["regret"][i].searcher, *(_entry(column[i]) for column in shown)] for i in order]
     return Sheet(title, ["search", *(_header(column[0]) for column in shown)], rows)

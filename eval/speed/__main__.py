@@ -39,7 +39,7 @@ def main(
     format_: Annotated[Format, typer.Option("--format", help="What to print on stdout.")] = Format.table,
 ) -> None:
     """Print how fast command line, tables, spaces, predictors, metrics, supernets and a default run are."""
-    from data.fetch import locate
+    from data.cache import locate
     from data.names import check_name
 
     names = [check_name("part", name, PARTS) for name in only.split(",")] if only else list(PARTS)
@@ -107,8 +107,8 @@ def reading() -> Iterator[Figure]:
 
 
 def _conversion() -> Figure:
+    from data.cache import folders
     from data.convert import convert
-    from data.fetch import folders
     from data.sources import source
 
     nb201 = source("nb201")
@@ -125,7 +125,7 @@ def _conversion() -> Figure:
 
 def default_run() -> Iterator[Figure]:
     """Time the default leaderboard as a user starts it, report included."""
-    from data.fetch import folders
+    from data.cache import folders
 
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "eval.run", "--bench", "nb201", "--out", str(Path(folder) / "run")]

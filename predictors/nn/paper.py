@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
 from itertools import pairwise
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from data.graphs import Graphs
 from predictors.nn.graph import Inputs, graph_inputs
-from predictors.nn.layers import Dropout, Generators, Linear, generators, per_repeat
+from predictors.nn.layers import Dropout, Generators, Linear, per_repeat
 from predictors.nn.losses import GRADED, parse_loss, relevance
-from predictors.nn.ranker import TorchRanker, one_thread, random_lists, stack
+from predictors.nn.ranker import TorchRanker
 from predictors.nn.sorting import differences, discounts, ideal_dcg, safe
+from predictors.nn.training import Objective, epoch_cosine
 
 
 def symmetric_inputs(graphs: Graphs) -> Inputs:
@@ -135,24 +135,6 @@ class SortPooledGcn(nn.Module):
         return self.embed(F.relu(self.together(channels.flatten(-2))))
 
 
-class Objective(Protocol):
-    """What a network learns from its training set, batch by batch.
-
-    Attributes:
-        size: Items of an epoch.
-    """
-
-    size: int
-
-    def loss(self, rows: Tensor) -> Tensor:
-        """Return the loss (r,) of a batch of items (r, b)."""
-        ...
-
-    def quality(self) -> Tensor:
-        """Return (r,) how good the epoch now over was, higher is better."""
-        ...
-
-
 class Lists:
     """The objective of a scorer: a ranking loss of minibatches, relevance being the whole training set's.
 
@@ -193,45 +175,15 @@ def ndcg(scores: Tensor, grades: Tensor) -> Tensor:
     return ordered @ discounts(gain.shape[-1], gain) / safe(ideal_dcg(gain))
 
 
-class Best:
-    """The best state of each repeat, and which of them have waited too long for a better one."""
-
-    def __init__(self, net: nn.Module, repeats: int, patience: int) -> None:
-        """Watch a network of which every parameter (r, ...) has the repeats in front."""
-        self.parameters, self.patience = list(net.parameters()), patience
-        self.state = [p.detach().clone() for p in self.parameters]
-        self.quality = torch.full((repeats,), -torch.inf)
-        self.waited = torch.zeros(repeats, dtype=torch.long)
-
-    def update(self, quality: Tensor) -> bool:
-        """Keep the state of the repeats that are better (r,) than before; return whether all have stopped.
-
-        A repeat has stopped when it was no better `patience` times in a row; it changes no more.
-        """
-        better = (quality > self.quality) & (self.waited < self.patience)
-        for kept, now in zip(self.state, self.parameters, strict=True):
-            kept[better] = now.detach()[better]
-        self.quality = torch.where(better, quality, self.quality)
-        self.waited = torch.where(better, 0, self.waited + 1)
-        return bool((self.waited >= self.patience).all())
-
-    def restore(self) -> None:
-        """Put the best state of each repeat back into the network."""
-        with torch.no_grad():
-            for kept, now in zip(self.state, self.parameters, strict=True):
-                now.copy_(kept)
-
-
 class PaperRanker(TorchRanker):
     """A TorchRanker trained as the papers do: whole epochs, half a cosine from `lr` to 0, early stopping.
 
     Attributes:
-        patience: Epochs without a better quality after which a repeat stops; its best state is what stays.
-            0 goes on to the end, and the last state stays.
-        decoupled: Whether weight decay is AdamW's; else it is Adam's, a term of the gradient.
+        patience: Epochs without improvement after which a repeat stops and returns to its best state.
+            0 trains to the end and keeps the last state.
+        decoupled: Whether weight decay is AdamW's; otherwise it is Adam's, a term of the gradient.
     """
 
-    patience: int
     max_steps = 10**9
     decoupled: ClassVar[bool] = False
 
@@ -239,32 +191,7 @@ class PaperRanker(TorchRanker):
     def _objective(self, net: nn.Module, inputs: Inputs, y: Tensor) -> Objective:
         """Return what a network learns from training inputs (r, n, ...) and labels (r, n)."""
 
-    def _train(self, graphs: Sequence[Graphs], labels: np.ndarray, seeds: Sequence[int]) -> nn.Module:
-        inputs = stack([self._inputs(g) for g in graphs])
-        rngs = generators(seeds)
-        with one_thread():
-            net = self._network(inputs, rngs).train()
-            objective = self._objective(net, inputs, torch.from_numpy(labels.astype(np.float32)))
-            steps = self._steps(objective.size)
-            epoch = max(1, objective.size // self.batch)
-            adam = torch.optim.AdamW if self.decoupled else torch.optim.Adam
-            optimiser = adam(net.parameters(), lr=self.lr, weight_decay=self.weight_decay, fused=True)
-            best = Best(net, len(seeds), self.patience)
-            batches = random_lists(objective.size, self.batch, rngs)
-            for step in range(steps):
-                if step % epoch == 0:
-                    set_lr(optimiser, self.lr, step, steps)
-                optimiser.zero_grad()
-                objective.loss(next(batches)).sum().backward()
-                optimiser.step()
-                if self.patience and (step + 1) % epoch == 0 and best.update(objective.quality()):
-                    break
-            if self.patience:
-                best.restore()
-        return net
-
-
-def set_lr(optimiser: Optimizer, peak: float, step: int, steps: int) -> None:
-    """Set the learning rate of all parameters to where half a cosine from `peak` to 0 is at `step`."""
-    for group in optimiser.param_groups:
-        group["lr"] = peak * 0.5 * (1 + math.cos(math.pi * step / steps))
+    def _optimiser(self, net: nn.Module, steps: int, epoch: int) -> tuple[Optimizer, LRScheduler]:
+        adam = torch.optim.AdamW if self.decoupled else torch.optim.Adam
+        optimiser = adam(net.parameters(), lr=self.lr, weight_decay=self.weight_decay, fused=True)
+        return optimiser, LambdaLR(optimiser, lambda step: epoch_cosine(step, steps, epoch))

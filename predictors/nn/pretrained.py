@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -17,32 +17,15 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
-from data.errors import InputError, TableError
-from data.files import atomic_path
+from data.errors import InputError
 from data.graphs import Graphs
 from data.space import SearchSpace
+from predictors.nn.encoder_file import WeakKnowledge, read_encoder, write_encoder
 from predictors.nn.graph import Head, Inputs
 from predictors.nn.layers import Generators, generators
-from predictors.nn.ranker import TorchRanker, apply, one_thread, random_lists, warm_cosine
-
-
-@dataclass(frozen=True)
-class WeakKnowledge:
-    """What pretraining left behind.
-
-    Attributes:
-        names: Names of the weak labels, in the order of the heads.
-        state: Parameters of the pretraining network.
-        hashes: (m,) sorted canonical hashes of the networks that were seen.
-        values: (m, labels) their rank-normalised weak labels, NaN where unknown.
-        space: Vocabulary and node limit of their search space, as text.
-    """
-
-    names: tuple[str, ...]
-    state: dict[str, Tensor]
-    hashes: np.ndarray
-    values: np.ndarray
-    space: str
+from predictors.nn.ranker import TorchRanker, apply
+from predictors.nn.training import epoch_steps, minimise, one_thread, warm_cosine
+from predictors.pretraining import Pretrains
 
 
 class WeakHeads(nn.Module):
@@ -60,16 +43,35 @@ class WeakHeads(nn.Module):
         return torch.stack([head(embedding) for head in self.heads], dim=-1)
 
 
+class WeakRegression:
+    """The objective of pretraining: the squared error of each weak label where it is known."""
+
+    def __init__(self, net: Callable[[Inputs], Tensor], inputs: Inputs, targets: Tensor) -> None:
+        """Take a network, inputs (n, ...) and targets (n, labels), NaN where unknown."""
+        self.net, self.inputs = net, inputs
+        self.known = torch.isfinite(targets)
+        self.targets = torch.where(self.known, targets, 0.0)
+        self.size = len(targets)
+
+    def loss(self, rows: Tensor) -> Tensor:
+        """Return the loss (labels,) of a batch (1, b)."""
+        error = self.net({name: x[rows] for name, x in self.inputs.items()}) - self.targets[rows]
+        return (error.square() * self.known[rows]).mean((0, 1))
+
+    def quality(self) -> Tensor:
+        """Pretraining does not stop early."""
+        raise NotImplementedError("pretraining does not stop early")
+
+
 _SHAPE = ("encoder", "width", "layers", "head_width", "head_layers")
 
 
-class PretrainedRanker(TorchRanker):
+class PretrainedRanker(TorchRanker, Pretrains):
     """A TorchRanker whose network is an encoder and a head, the encoder pretrained on weak labels.
 
     Source: AceNAS (arXiv 2108.03001), section 3.3. A subclass gives `_encoder` and `_scorer`.
 
     Attributes:
-        weak: Weak labels joined by "+", "default" for the benchmark's own, "none" to train from scratch.
         pretrain_size: Networks with weak labels, drawn at random; 0 for all there are.
         pretrain_epochs, pretrain_batch, pretrain_lr: How long and fast the encoder is pretrained.
         encoder_lr: Learning rate of the pretrained encoder, as a share of the head's.
@@ -78,8 +80,6 @@ class PretrainedRanker(TorchRanker):
         head_width, head_layers: Units of a hidden layer of each head, and such layers.
     """
 
-    pretrains: ClassVar[bool] = True
-    weak: str
     pretrain_size: int
     pretrain_epochs: int
     pretrain_batch: int
@@ -103,7 +103,8 @@ class PretrainedRanker(TorchRanker):
         """Return what the encoder sees of n graphs (n, ...)."""
 
     def pretrain(self, graphs: Graphs, weak_labels: Mapping[str, np.ndarray], *, seed: int = 0) -> Self:
-        """Train the encoder and a head for each weak label; see Predictor.pretrain."""
+        """Train the encoder and a head for each weak label; see Pretrains.pretrain."""
+        start = time.perf_counter()
         names, values = self._check_weak_labels(graphs, weak_labels)
         if self.canonical:
             rows, network = graphs.unique()
@@ -111,13 +112,17 @@ class PretrainedRanker(TorchRanker):
         if self.pretrain_size and self.pretrain_size < len(graphs):
             chosen = np.random.default_rng(seed).permutation(len(graphs))[: self.pretrain_size]
             graphs, values = graphs.take(chosen), values[chosen]
-        targets = np.stack([self._normalise(column) for column in values.T], axis=1)
-        inputs = self._graph_inputs(graphs)
-        net = self._pretrain(inputs, torch.from_numpy(targets.astype(np.float32)), seed)
+            self._check_known(names, values)
+        with self._naming_errors("pretrain"):
+            targets = np.stack([self._normalise(column) for column in values.T], axis=1)
+            net = self._pretrain(
+                self._graph_inputs(graphs), torch.from_numpy(targets.astype(np.float32)), seed
+            )
         hashes = graphs.canonical_hash()
         order = np.argsort(hashes, kind="stable")
         state = {name: tensor.detach().clone() for name, tensor in net.state_dict().items()}
         self.weak_ = WeakKnowledge(names, state, hashes[order], targets[order], _vocabulary(graphs.space))
+        self.pretrain_seconds_ = time.perf_counter() - start
         return self
 
     @property
@@ -139,40 +144,16 @@ class PretrainedRanker(TorchRanker):
         values[known.hashes[place] != hashes] = np.nan
         return np.concatenate([np.where(np.isnan(values), predicted, values), predicted], axis=1)
 
-    def save_encoder(self, path: Path) -> None:
-        """Save what was pretrained, as safetensors."""
-        from safetensors.torch import save_file
-
+    def save_encoder(self, path: Path, *, cost: bool = True) -> None:
+        """Save the result of `pretrain`; see Pretrains.save_encoder."""
         if not hasattr(self, "weak_"):
             raise InputError(f"predictor '{self.name}' was not pretrained: there is no encoder to save")
-        known = self.weak_
-        tensors = {f"net.{name}": tensor.contiguous() for name, tensor in known.state.items()}
-        tensors["hashes"] = torch.from_numpy(known.hashes.view(np.int64).copy())
-        tensors["values"] = torch.from_numpy(known.values.copy())
-        described = {"predictor": self.name, "weak": json.dumps(known.names), "encoder": self._shape()}
-        described["space"] = known.space
-        with atomic_path(path) as part:
-            save_file(tensors, part, metadata=described)
+        seconds = self.pretrain_seconds_ if cost else None
+        write_encoder(path, self.weak_, self.name, self._shape(), seconds)
 
     def load_encoder(self, path: Path) -> Self:
-        """Take what `save_encoder` saved, by a predictor with an encoder of the same shape."""
-        from safetensors import SafetensorError, safe_open
-
-        try:
-            with safe_open(path, "pt") as file:
-                described = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (SafetensorError, OSError) as error:
-            raise TableError(f"{path} is not a whole encoder file: {error}") from error
-        if described.get("predictor") != self.name or described.get("encoder") != self._shape():
-            raise InputError(
-                f"{path} holds an encoder of {described.get('predictor')} ({described.get('encoder')}), "
-                f"which does not fit {self.name} ({self._shape()})"
-            )
-        state = {name[4:]: tensor for name, tensor in tensors.items() if name.startswith("net.")}
-        hashes = tensors["hashes"].numpy().view(np.uint64)
-        names = tuple(json.loads(described["weak"]))
-        self.weak_ = WeakKnowledge(names, state, hashes, tensors["values"].numpy(), described["space"])
+        """Restore what `save_encoder` saved, for an encoder of the same shape."""
+        self.weak_, self.pretrain_seconds_ = read_encoder(path, self.name, self._shape())
         return self
 
     def pretrain_params(self) -> dict[str, object]:
@@ -190,7 +171,7 @@ class PretrainedRanker(TorchRanker):
     def _twin(self) -> Self:
         twin = super()._twin()
         if hasattr(self, "weak_"):
-            twin.weak_ = self.weak_
+            twin.weak_, twin.pretrain_seconds_ = self.weak_, self.pretrain_seconds_
         return twin
 
     def _check_weak(self, graphs: Graphs) -> None:
@@ -216,10 +197,16 @@ class PretrainedRanker(TorchRanker):
                 raise InputError(
                     f"weak label '{name}' has shape {np.shape(values)}; there are {len(graphs)} architectures"
                 )
-            if not np.isfinite(values).any():
-                raise InputError(f"weak label '{name}' is known for none of the architectures")
-        columns = [np.where(np.isfinite(values), values, np.nan) for values in weak_labels.values()]
-        return tuple(weak_labels), np.stack(columns, axis=1).astype(np.float64)
+        table = np.stack([np.asarray(v, np.float64) for v in weak_labels.values()], axis=1)
+        table[~np.isfinite(table)] = np.nan
+        self._check_known(tuple(weak_labels), table)
+        return tuple(weak_labels), table
+
+    def _check_known(self, names: tuple[str, ...], values: np.ndarray) -> None:
+        """Refuse weak labels (n, labels) without a known value."""
+        for name, known in zip(names, np.isfinite(values).any(axis=0), strict=True):
+            if not known:
+                raise InputError(f"weak label '{name}' is known for none of {len(values)} architectures")
 
     def _weak_net(self, inputs: Inputs) -> WeakHeads:
         """Return the pretraining network with what it learned."""
@@ -234,23 +221,17 @@ class PretrainedRanker(TorchRanker):
         return WeakHeads(encoder, heads)
 
     def _pretrain(self, inputs: Inputs, targets: Tensor, seed: int) -> WeakHeads:
-        n = len(targets)
+        """Train the encoder and a head for each column of targets (n, labels), NaN where unknown."""
         rngs = generators([seed])
-        known = torch.isfinite(targets)
-        targets = torch.where(known, targets, 0.0)
         with one_thread():
             net = self._new_weak_net(inputs, targets.shape[1], rngs).train()
-            steps = self.pretrain_epochs * max(1, n // self.pretrain_batch)
+            steps = self.pretrain_epochs * epoch_steps(len(targets), self.pretrain_batch)
             optimiser = torch.optim.AdamW(
                 net.parameters(), lr=self.pretrain_lr, weight_decay=self.weight_decay
             )
             schedule = LambdaLR(optimiser, lambda step: warm_cosine(step, steps))
-            for _, rows in zip(range(steps), random_lists(n, self.pretrain_batch, rngs), strict=False):
-                error = net({name: x[rows] for name, x in inputs.items()}) - targets[rows]
-                optimiser.zero_grad()
-                (error.square() * known[rows]).mean((0, 1)).sum().backward()
-                optimiser.step()
-                schedule.step()
+            objective = WeakRegression(net, inputs, targets)
+            minimise(objective, optimiser, schedule, rngs, steps=steps, batch=self.pretrain_batch)
         return net
 
     def _network(self, inputs: Inputs, rngs: Generators) -> nn.Module:
@@ -262,11 +243,11 @@ class PretrainedRanker(TorchRanker):
                     _copy_prefix(net, self.weak_.state, "heads.0.", "head.")
         return net
 
-    def _optimiser(self, net: nn.Module, steps: int) -> tuple[Optimizer, LRScheduler]:
+    def _optimiser(self, net: nn.Module, steps: int, epoch: int) -> tuple[Optimizer, LRScheduler]:
         if self.start not in ("new", "weak"):
             raise InputError(f"predictor '{self.name}': start is 'new' or 'weak', not '{self.start}'")
         if not hasattr(self, "weak_"):
-            return super()._optimiser(net, steps)
+            return super()._optimiser(net, steps, epoch)
         inside = list(net.encoder.parameters())  # pyright: ignore[reportAttributeAccessIssue]
         ids = {id(p) for p in inside}
         outside = [p for p in net.parameters() if id(p) not in ids]

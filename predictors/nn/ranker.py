@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -17,7 +16,8 @@ from data.graphs import Graphs
 from predictors.base import Predictor, Repeats, predict_canonical, standardise
 from predictors.nn.graph import Inputs
 from predictors.nn.layers import Generators, generators
-from predictors.nn.losses import parse_loss
+from predictors.nn.losses import Loss, parse_loss
+from predictors.nn.training import Best, Objective, epoch_steps, minimise, one_thread, warm_cosine
 
 CHUNK = 1024  # architectures scored at once
 
@@ -25,23 +25,26 @@ CHUNK = 1024  # architectures scored at once
 class TorchRanker(Predictor):
     """A network trained on lists of labelled architectures.
 
-    A step takes a random list of `batch` architectures for each repeat; AdamW, learning rate warmed up and
-    then annealed by a cosine. A subclass names its hyper-parameters, those below among them, and says how
-    graphs become tensors and what the network is.
+    Each step draws a random list of `batch` architectures for every repeat. AdamW; the learning rate warms up
+    linearly and then decays along a cosine. A subclass declares its hyper-parameters, including those below,
+    turns graphs into tensors and builds the network.
 
     Attributes:
         loss: A loss of predictors.nn.losses, or a weighted sum such as "ranknet+0.1*lambdarank".
         batch: Architectures in a list.
-        epochs: Passes over the training architectures, while they take no more than `max_steps`.
-        max_steps: Most optimiser steps.
+        epochs: Passes over the training architectures, up to `max_steps` steps in total.
+        max_steps: Largest number of optimiser steps.
+        patience: Epochs without improvement after which training stops; 0 for no early stopping.
         lr: Peak learning rate.
         weight_decay: AdamW's weight decay.
+        dropout: Rate of dropout.
     """
 
     loss: str
     batch: int
     epochs: int
     max_steps: int
+    patience: int = 0
     lr: float
     weight_decay: float
 
@@ -68,7 +71,7 @@ class TorchRanker(Predictor):
         for g in graphs:
             self._check_weak(g)
         canonical = [g.effective() if self.canonical else g for g in graphs]
-        with self._naming_errors():
+        with self._naming_errors("_fit"):
             net = self._train(canonical, np.stack(labels), seeds)
         return _Ensemble(self, net, graphs[0])
 
@@ -84,32 +87,48 @@ class TorchRanker(Predictor):
         return apply(net, inputs).double().numpy()
 
     def _train(self, graphs: Sequence[Graphs], labels: np.ndarray, seeds: Sequence[int]) -> nn.Module:
-        loss = parse_loss(self.loss)
         inputs = stack([self._inputs(g) for g in graphs])
         y = torch.from_numpy(labels.astype(np.float32))
         rngs = generators(seeds)
         with one_thread():
             net = self._network(inputs, rngs).train()
-            steps = self._steps(y.shape[1])
-            optimiser, schedule = self._optimiser(net, steps)
-            repeat = torch.arange(len(seeds))[:, None]
-            for _, rows in zip(range(steps), random_lists(y.shape[1], self.batch, rngs), strict=False):
-                scores = net({name: x[repeat, rows] for name, x in inputs.items()})
-                optimiser.zero_grad()
-                loss(scores, y[repeat, rows]).sum().backward()
-                optimiser.step()
-                schedule.step()
+            objective = self._objective(net, inputs, y)
+            steps = self._steps(objective.size)
+            optimiser, schedule = self._optimiser(net, steps, epoch_steps(objective.size, self.batch))
+            best = Best(net, len(seeds), self.patience) if self.patience else None
+            minimise(objective, optimiser, schedule, rngs, steps=steps, batch=self.batch, best=best)
         return net
 
-    def _optimiser(self, net: nn.Module, steps: int) -> tuple[Optimizer, LRScheduler]:
-        """Return the optimiser of all parameters and the course of its learning rate."""
+    def _objective(self, net: nn.Module, inputs: Inputs, y: Tensor) -> Objective:
+        """Return what a network learns from training inputs (r, n, ...) and labels (r, n)."""
+        return _ListLoss(net, inputs, y, parse_loss(self.loss))
+
+    def _optimiser(self, net: nn.Module, steps: int, epoch: int) -> tuple[Optimizer, LRScheduler]:
+        """Return the optimiser of all parameters and its learning rate over `steps`, `epoch` to an epoch."""
+        del epoch
         optimiser = torch.optim.AdamW(net.parameters(), lr=self.lr, weight_decay=self.weight_decay)
         return optimiser, LambdaLR(optimiser, lambda step: warm_cosine(step, steps))
 
     def _steps(self, n: int) -> int:
         if self.batch < 1 or self.epochs < 1 or self.max_steps < 1:
             raise InputError(f"predictor '{self.name}': batch, epochs and max_steps must be at least 1")
-        return min(self.epochs * max(1, n // self.batch), self.max_steps)
+        return min(self.epochs * epoch_steps(n, self.batch), self.max_steps)
+
+
+class _ListLoss:
+    """The objective of a scorer: a ranking loss of random lists."""
+
+    def __init__(self, net: nn.Module, inputs: Inputs, y: Tensor, criterion: Loss) -> None:
+        self.net, self.inputs, self.y, self.criterion = net, inputs, y, criterion
+        self.size = y.shape[1]
+        self.repeat = torch.arange(len(y))[:, None]
+
+    def loss(self, rows: Tensor) -> Tensor:
+        scores = self.net({name: x[self.repeat, rows] for name, x in self.inputs.items()})
+        return self.criterion(scores, self.y[self.repeat, rows])
+
+    def quality(self) -> Tensor:
+        raise NotImplementedError("early stopping needs an objective that measures its epochs")
 
 
 class _Ensemble:
@@ -121,11 +140,13 @@ class _Ensemble:
     def predict(self, graphs: Graphs) -> np.ndarray:
         self.predictor._check_space(graphs, self.space)
         self.predictor._check_weak(graphs)
-        return predict_canonical(self.predictor, lambda g: self.predictor.scores(self.net, g), graphs)
+        return predict_canonical(
+            self.predictor, lambda g: self.predictor.scores(self.net, g), graphs, repeats=True
+        )
 
 
 def apply(net: nn.Module, inputs: Inputs) -> Tensor:
-    """Return what a network makes of inputs (n, ...), (r, n, ...), in evaluation mode and in chunks."""
+    """Return a network's outputs (r, n, ...) of inputs (n, ...), in evaluation mode and in chunks."""
     net.eval()
     n = len(next(iter(inputs.values())))
     with torch.no_grad(), one_thread():
@@ -133,17 +154,6 @@ def apply(net: nn.Module, inputs: Inputs) -> Tensor:
             net({name: x[None, i : i + CHUNK] for name, x in inputs.items()}) for i in range(0, n, CHUNK)
         ]
     return torch.cat(parts, dim=1)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute on one thread: sums then have one order, and results do not depend on the machine's cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def stack(inputs: Sequence[Inputs]) -> Inputs:
@@ -156,22 +166,3 @@ def stack(inputs: Sequence[Inputs]) -> Inputs:
             together[(i, *(slice(size) for size in x[name].shape))] = x[name]
         stacked[name] = together
     return stacked
-
-
-def random_lists(n: int, batch: int, rngs: Generators) -> Iterator[Tensor]:
-    """Yield rows (r, min(batch, n)) of the training set, each repeat in its own random order, for ever.
-
-    An epoch's last list is dropped if it is not full.
-    """
-    size = min(batch, n)
-    while True:
-        order = torch.stack([torch.randperm(n, generator=rng) for rng in rngs])
-        yield from order[:, : n - n % size].split(size, dim=1)
-
-
-def warm_cosine(step: int, steps: int, warm: float = 0.1) -> float:
-    """Return the share of the peak learning rate: linear warm-up, then half a cosine to zero."""
-    warm_steps = max(1.0, warm * steps)
-    if step < warm_steps:
-        return (step + 1) / (warm_steps + 1)
-    return 0.5 * (1 + np.cos(np.pi * (step - warm_steps) / max(1.0, steps - warm_steps)))

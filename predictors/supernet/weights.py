@@ -11,9 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 
 from data import spaces
-from data.download import checksum
 from data.errors import AcerankError, InputError, MissingTableError
-from data.files import atomic_path
+from data.files import atomic_path, checksum
 from predictors.supernet.alone import build
 from predictors.supernet.families import network_class
 from predictors.supernet.images import Images

@@ -19,39 +19,32 @@ from scipy.stats import kendalltau
 from benchmarks.base import Benchmark
 from data.errors import InputError, TableError
 from data.split import PROTOCOLS
-from eval.command.specs import parse
-from eval.evaluator import split_of
-from eval.grid.requests import Request, applicable, describe, metrics_of, run_grid, tasks_of
+from eval.grid.entries import build_entries, leave_out, parse
+from eval.grid.run import run_grid
+from eval.grid.store import Store
+from eval.grid.tasks import build_tasks, choose_metrics, describe
 from eval.metrics import DEFAULT_METRICS, METRICS
 from eval.report.summary import summarise
-from eval.results import Row, Store
-from eval.task import BLOCK, Cell, blocks, grid
+from eval.scoring import Row
+from eval.task import BLOCK, Task, Trial, build_trials, get_blocks
 
 CHEAP = "random_forest:n_estimators=10,flops,random_order,mlp:epochs=2"
 METRIC_NAMES = ["kendall_tau", "ndcg@10", "regret@10"]
 REQUIRED = {
     "bench", "dataset", "target", "label", "protocol", "train_size", "repeat", "predictor", "metric", "value",
-    "n_test", "fit_seconds", "predict_seconds", "schema", "cell", "table_hash", "split_seed", "fit_seed",
-    "labels_seen", "params", "weak_hash", "n_twins", "value_no_twins", "chance", "ceiling", "direction",
-    "device", "versions", "time",
+    "n_test", "fit_seconds", "predict_seconds", "schema", "trial", "table_hash", "split_seed", "fit_seed",
+    "labels_seen", "params", "weak", "weak_hash", "split_hash", "n_twins", "value_no_twins", "chance",
+    "ceiling", "direction", "device", "versions", "time",
 }  # fmt: skip
 
 
-def request(**changed: Any) -> Request:
-    asked = {
-        "bench": "nb201",
-        "datasets": None,
-        "target": None,
-        "label": None,
-        "protocols": ["leakfree"],
-        "train_sizes": [20],
-        "seed": 0,
-    }
-    return Request(**{**asked, **changed})
+def tasks_of(bench: Benchmark, **changed: Any) -> list[Task]:
+    return build_tasks(bench, **{"train_sizes": [20], **changed})
 
 
-def cells_of(bench: Benchmark, predictors: str, repeats: int = 2, **changed: Any) -> list[Cell]:
-    return grid(tasks_of(request(**changed), bench), parse(predictors), repeats)
+def trials_of(bench: Benchmark, predictors: str, repeats: int = 2, **changed: Any) -> list[Trial]:
+    tasks = tasks_of(bench, **changed)
+    return build_trials(tasks, build_entries(parse(predictors), tasks), repeats, "code")
 
 
 def run(
@@ -65,7 +58,7 @@ def run(
     **changed: Any,
 ) -> list[Row]:
     """Run a grid; return its rows."""
-    return run_grid(cells_of(bench, predictors, repeats, **changed), metrics, Store(folder), jobs=jobs)
+    return run_grid(trials_of(bench, predictors, repeats, **changed), metrics, Store(folder), jobs=jobs)
 
 
 def told(rows: list[Row]) -> list[Row]:
@@ -80,7 +73,7 @@ def on_disk(folder: Path) -> list[Row]:
 
 
 def stamps(folder: Path) -> dict[str, int]:
-    return {path.name: path.stat().st_mtime_ns for path in (folder / "cells").iterdir()}
+    return {path.name: path.stat().st_mtime_ns for path in (folder / "trials").iterdir()}
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +111,10 @@ def test_rows_have_every_field(finished: Path) -> None:
 
 def test_scores_are_readable_by_others(finished: Path, nb201: Benchmark) -> None:
     scores = pd.read_parquet(finished / "scores.parquet")
-    assert list(scores) == ["dataset", "protocol", "train_size", "predictor", "repeat", "row", "score"]
+    columns = ["bench", "dataset", "target", "protocol", "train_size", "predictor"]
+    assert list(scores) == [*columns, "repeat", "row", "score", "label"]
+    truth = nb201.target("cifar10", "test_acc")
+    assert (scores["label"].to_numpy() == truth[scores["row"]]).all()
     assert scores["row"].between(0, 15_624).all()
     assert np.isfinite(scores["score"]).all()
     rows = pd.DataFrame(on_disk(finished))
@@ -157,15 +153,17 @@ def test_the_leak_audit_is_right(finished: Path, nb201: Benchmark) -> None:
     scores = pd.read_parquet(finished / "scores.parquet")
     scores = scores[scores["protocol"] == "acenas"]
     y, twins = nb201.target("cifar10", "test_acc"), []
-    for cell in cells_of(nb201, CHEAP, protocols=["acenas"], train_sizes=[30]):
-        for repeat in cell.repeats:
-            train = split_of(cell.task, nb201, repeat).train
+    for trial in trials_of(nb201, CHEAP, protocols=["acenas"], train_sizes=[30]):
+        for repeat in trial.repeats:
+            train = trial.task.split(repeat).train
             seen = set(nb201.classes[train].tolist())
-            of_repeat = scores[(scores["predictor"] == cell.spec.label) & (scores["repeat"] == repeat)]
+            of_repeat = scores[(scores["predictor"] == trial.entry.name) & (scores["repeat"] == repeat)]
             unseen = np.array([nb201.classes[row] not in seen for row in of_repeat["row"]])
             twins.append(int((~unseen).sum()))
             for row in on_disk(finished):
-                if (row["cell"], row["repeat"]) == (cell.id, repeat):
+                if (row["predictor"], row["repeat"]) == (trial.entry.name, repeat) and row[
+                    "protocol"
+                ] == "acenas":
                     assert row["n_twins"] == twins[-1]
                     clean = METRICS[row["metric"]](y[of_repeat["row"][unseen]], of_repeat["score"][unseen])
                     assert row["value_no_twins"] == pytest.approx(clean, abs=1e-12)
@@ -233,13 +231,13 @@ def test_a_killed_run_goes_on(jobs: int, tmp_path: Path, nb201: Benchmark) -> No
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     )
     end = time.monotonic() + 60
-    while not list(folder.glob("cells/*.parquet")):
+    while not list(folder.glob("trials/*.parquet")):
         assert time.monotonic() < end
         assert process.poll() is None, process.communicate()
         time.sleep(0.002)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
-    before = {path.name: path.stat().st_mtime_ns for path in folder.glob("cells/*.parquet")}
+    before = {path.name: path.stat().st_mtime_ns for path in folder.glob("trials/*.parquet")}
     assert 0 < len(before) < 6
     assert not (folder / "scores.parquet").exists()
     rows = run(folder, nb201, SLOW, train_sizes=[20, 30])
@@ -291,9 +289,9 @@ def test_fewer_repeats_are_the_first_ones(tmp_path: Path, nb201: Benchmark) -> N
 
 
 def test_blocks() -> None:
-    assert blocks(1) == [(0,)]
-    assert blocks(23) == [tuple(range(10)), tuple(range(10, 20)), (20, 21, 22)]
-    assert blocks(20) == blocks(23)[:2]
+    assert get_blocks(1) == [(0,)]
+    assert get_blocks(23) == [tuple(range(10)), tuple(range(10, 20)), (20, 21, 22)]
+    assert get_blocks(20) == get_blocks(23)[:2]
 
 
 def test_seeds_shift_repeats(tmp_path: Path, nb201: Benchmark) -> None:
@@ -304,21 +302,21 @@ def test_seeds_shift_repeats(tmp_path: Path, nb201: Benchmark) -> None:
     assert [row["value"] for row in second] == expected
 
 
-def test_whatever_determines_the_scores_is_another_cell(nb201: Benchmark) -> None:
+def test_whatever_determines_the_scores_is_another_trial(nb201: Benchmark) -> None:
     found = [
-        *cells_of(nb201, "mlp,mlp:epochs=2,mlp:epochs=3,random_order"),
-        *cells_of(nb201, "mlp", train_sizes=[21]),
-        *cells_of(nb201, "mlp", seed=1),
-        *cells_of(nb201, "mlp", protocols=["uniform"]),
-        *cells_of(nb201, "mlp", label="test_acc"),
-        *cells_of(nb201, "mlp", target="valid_acc"),
-        *cells_of(nb201, "mlp", datasets=["imagenet16"]),
-        *cells_of(nb201, "mlp", repeats=3),
+        *trials_of(nb201, "mlp,mlp:epochs=2,mlp:epochs=3,random_order"),
+        *trials_of(nb201, "mlp", train_sizes=[21]),
+        *trials_of(nb201, "mlp", seed=1),
+        *trials_of(nb201, "mlp", protocols=["uniform"]),
+        *trials_of(nb201, "mlp", label="test_acc"),
+        *trials_of(nb201, "mlp", target="valid_acc"),
+        *trials_of(nb201, "mlp", datasets=["imagenet16"]),
+        *trials_of(nb201, "mlp", repeats=3),
     ]
-    ids = [cell.id for cell in found]
+    ids = [trial.id for trial in found]
     assert len(set(ids)) == len(ids) == 11
-    again = cells_of(nb201, "mlp:epochs=120,mlp:epochs=2")
-    assert [cell.id for cell in again] == ids[:2]  # the default, written out, is the default
+    again = trials_of(nb201, "mlp:epochs=120,mlp:epochs=2")
+    assert [trial.id for trial in again] == ids[:2]  # the default, written out, is the default
 
 
 def test_predictors_beside_it_do_not_matter(tmp_path: Path, nb201: Benchmark) -> None:
@@ -328,9 +326,9 @@ def test_predictors_beside_it_do_not_matter(tmp_path: Path, nb201: Benchmark) ->
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "foreign"])
-def test_a_damaged_cell_is_named(damage: str, tmp_path: Path, nb201: Benchmark) -> None:
+def test_a_damaged_trial_is_named(damage: str, tmp_path: Path, nb201: Benchmark) -> None:
     run(tmp_path, nb201, "flops,random_order")
-    path = Store(tmp_path).path(cells_of(nb201, "random_order")[0])
+    path = Store(tmp_path).path(trials_of(nb201, "random_order")[0].id)
     whole = path.read_bytes()
     if damage == "foreign":
         pd.DataFrame({"score": [1.0]}).to_parquet(path)
@@ -344,10 +342,9 @@ def test_a_damaged_cell_is_named(damage: str, tmp_path: Path, nb201: Benchmark) 
 
 def test_a_task_with_every_protocol(tmp_path: Path, nb201: Benchmark) -> None:
     names = [name for name in PROTOCOLS if PROTOCOLS[name].train_size is None or name == "pinat-1"]
-    tasks = [task for name in names for task in tasks_of(_request_for(name), nb201)]
-    rows = run_grid(
-        grid(tasks, parse("random_forest:n_estimators=5"), 1), ["kendall_tau"], Store(tmp_path), jobs=1
-    )
+    tasks = [task for name in names for task in tasks_of(nb201, **_choices_for(name))]
+    entries = build_entries(parse("random_forest:n_estimators=5"), tasks)
+    rows = run_grid(build_trials(tasks, entries, 1, ""), ["kendall_tau"], Store(tmp_path), jobs=1)
     assert [row["protocol"] for row in rows] == names
     tested = {row["protocol"]: row["n_test"] for row in rows}
     assert tested == {
@@ -361,21 +358,21 @@ def test_a_task_with_every_protocol(tmp_path: Path, nb201: Benchmark) -> None:
     assert all(row["n_twins"] > 0 for row in rows if row["protocol"] != "leakfree")
 
 
-def _request_for(protocol: str) -> Request:
-    return request(protocols=[protocol], train_sizes=None if PROTOCOLS[protocol].train_size else [20])
+def _choices_for(protocol: str) -> dict[str, Any]:
+    return {"protocols": [protocol], "train_sizes": None if PROTOCOLS[protocol].train_size else [20]}
 
 
 # From what was asked to tasks.
 
 
 def test_defaults_of_labels(nb201: Benchmark) -> None:
-    tasks = tasks_of(request(datasets=nb201.datasets), nb201)
+    tasks = tasks_of(nb201, datasets=nb201.datasets)
     assert [(task.dataset, task.label, task.target) for task in tasks] == [
         ("cifar10", "valid_acc", "test_acc"),
         ("cifar100", "test_acc", "test_acc"),
         ("imagenet16", "valid_acc", "test_acc"),
     ]
-    lines = [describe(task, nb201) for task in tasks]
+    lines = [describe(task) for task in tasks]
     assert "cifar100 has no valid_acc: the test_acc of the training rows is used" in lines[1]
     assert "has no" not in lines[0] + lines[2]
     for line, task in zip(lines, tasks, strict=True):
@@ -388,8 +385,8 @@ def test_missing_labels_are_not_trained_on(tmp_path: Path, nb201: Benchmark) -> 
     assert {row["labels_seen"] for row in rows} == {500}
     known = np.isfinite(nb201.target("imagenet16", "valid_acc"))
     for repeat in range(2):
-        task = tasks_of(request(datasets=["imagenet16"], train_sizes=[500]), nb201)[0]
-        assert known[split_of(task, nb201, repeat).train].all()
+        task = tasks_of(nb201, datasets=["imagenet16"], train_sizes=[500])[0]
+        assert known[task.split(repeat).train].all()
 
 
 @pytest.mark.parametrize(
@@ -411,25 +408,24 @@ def test_missing_labels_are_not_trained_on(tmp_path: Path, nb201: Benchmark) -> 
 )
 def test_impossible_requests(changed: dict, message: str, nb201: Benchmark) -> None:
     with pytest.raises((InputError, KeyError), match=message):
-        tasks_of(request(**changed), nb201)
+        tasks_of(nb201, **changed)
 
 
 def test_predictors_that_lack_a_weak_label_are_left_out(nb201: Benchmark) -> None:
-    fit, lines = applicable(
-        parse("flops,random_order,weak_label,weak_label:column=gone"), nb201, tasks_of(request(), nb201)
-    )
-    assert [spec.label for spec in fit] == ["flops", "random_order", "weak_label"]
+    asked = parse("flops,random_order,weak_label,weak_label:column=gone")
+    kept, lines = leave_out(asked, nb201, tasks_of(nb201))
+    assert [each.title for each in kept] == ["flops", "random_order", "weak_label"]
     assert lines == ["weak_label:column=gone is left out: nb201 has no weak label gone"]
 
 
 def test_metrics_fit_the_test_set(nb201: Benchmark) -> None:
-    few = tasks_of(request(train_sizes=[4900]), nb201)  # 30 networks are left
-    chosen = metrics_of(None, few, nb201)
+    few = tasks_of(nb201, train_sizes=[4900])  # 30 networks are left
+    chosen = choose_metrics(None, few)
     assert "ndcg@30" in chosen
     assert "ndcg@100" not in chosen
-    assert metrics_of(None, tasks_of(request(), nb201), nb201) == list(DEFAULT_METRICS)
+    assert choose_metrics(None, tasks_of(nb201)) == list(DEFAULT_METRICS)
     with pytest.raises(InputError, match="ndcg@31: only 30 architectures are tested"):
-        metrics_of(["ndcg@31", "ndcg@30"], few, nb201)
+        choose_metrics(["ndcg@31", "ndcg@30"], few)
 
 
 # Predictors as users write them.
@@ -437,13 +433,13 @@ def test_metrics_fit_the_test_set(nb201: Benchmark) -> None:
 
 def test_specs() -> None:
     specs = parse(" gcn, gcn:loss=mse:width=32 ,flops", ["gcn.lr=1", "gcn.dropout=0"])
-    assert [spec.label for spec in specs] == [
+    assert [each.title for each in specs] == [
         "gcn:dropout=0.0:lr=1.0",
         "gcn:dropout=0.0:loss=mse:lr=1.0:width=32",
         "flops",
     ]
-    assert dict(specs[1].params)["width"] == 32
-    assert isinstance(dict(specs[0].params)["lr"], float)
+    assert specs[1].predictor.params()["width"] == 32
+    assert isinstance(specs[0].predictor.params()["lr"], float)
 
 
 @pytest.mark.parametrize(
@@ -507,10 +503,8 @@ def test_summaries_by_hand(finished: Path) -> None:
 
 
 def test_a_refused_run_leaves_the_rows_of_an_earlier_one(nb201: Benchmark, tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    task = tasks_of(request(train_sizes=[20]), nb201)[0]
-    run_grid(grid([task], parse("flops"), 2), ["kendall_tau"], store, jobs=1)
+    run(tmp_path, nb201, "flops", metrics=["kendall_tau"])
     before = (tmp_path / "rows.jsonl").read_text()
     with pytest.raises(InputError, match="gcn"):
-        run_grid(grid([task], parse("gcn:width=-1"), 2), ["kendall_tau"], store, jobs=1)
+        run(tmp_path, nb201, "flops,gcn:width=-1", metrics=["kendall_tau"])
     assert (tmp_path / "rows.jsonl").read_text() == before != ""

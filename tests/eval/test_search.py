@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from eval.command.specs import parse
 
 from benchmarks import load
 from benchmarks.base import Benchmark
@@ -19,7 +20,6 @@ from data.cli import run_cli
 from data.errors import AcerankError, InputError, UnknownNameError
 from data.table import Table
 from eval.search import units as search_units
-from eval.command.specs import parse
 from eval.search.__main__ import app
 from eval.search.loop import Plan, Pool, Unit, batch_sizes, search
 from eval.search.strategies import describe, get, make, names

@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 import pytest
+from eval.command.specs import parse
 
 from benchmarks import load
 from data.errors import InputError, TableError, UnknownNameError
 from data.graphs import Graphs
 from data.space import SearchSpace
 from data.table import Table
-from eval.command.specs import parse
 from eval.evaluator import make, run_cell
 from eval.grid.weak import prepare, resolve, weak_option
 from eval.task import Cell, Task

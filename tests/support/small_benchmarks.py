@@ -15,7 +15,7 @@ from support.made_tables import MADE
 import benchmarks
 from benchmarks.base import Benchmark
 from benchmarks.transnas import TASKS
-from data.fetch import find
+from data.cache import find
 from data.spaces import get
 from data.table import Table
 

@@ -116,7 +116,7 @@ ODD: tuple[Callable[[], Any], ...] = (
     lambda: "\x00",
     lambda: "\u0663",
     lambda: "ß" * 50,
-    lambda: [],
+    list,
     lambda: [[]],
     lambda: [None],
     lambda: [1, "a", None],

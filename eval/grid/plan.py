@@ -1,0 +1,232 @@
+"""Plans: what a comparison comes to on its benchmarks, before anything runs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import benchmarks
+from benchmarks.base import Benchmark
+from benchmarks.target_choice import split_target
+from data.download import checksum
+from data.errors import InputError
+from data.names import check_name
+from eval.grid.entries import Asked, build_entries, leave_out
+from eval.grid.folder import Signature
+from eval.grid.tasks import build_tasks, choose_metrics, describe
+from eval.grid.weak import take_weak
+from eval.provenance import code_hash
+from eval.task import Entry, Task, Trial, build_trials
+
+if TYPE_CHECKING:
+    from benchmarks.table_options import TableOptions
+
+log = logging.getLogger("acerank")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A comparison, resolved: nothing is looked up by name from here on.
+
+    Attributes:
+        trials: Every trial.
+        metrics: Metrics of the rows.
+        notes: What a reader has to know, a sentence each.
+        repeats: Repeats of each trial's task and entry.
+        options: What was asked for, for settings.json.
+    """
+
+    trials: list[Trial]
+    metrics: list[str]
+    notes: list[str]
+    repeats: int
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def benches(self) -> list[Benchmark]:
+        """The benchmarks, in order."""
+        return list({id(trial.task.bench): trial.task.bench for trial in self.trials}.values())
+
+    @property
+    def signature(self) -> Signature:
+        """The parts of the run and their repeats, to tell runs apart."""
+        return {name_part(trial.task, trial.entry): self.repeats for trial in self.trials}
+
+    def check_predictor(self, name: str) -> None:
+        """Refuse a name that no entry of the plan has, with the closest ones."""
+        check_name("predictor of this run", name, dict.fromkeys(trial.entry.name for trial in self.trials))
+
+
+def name_part(task: Task, entry: Entry) -> str:
+    """Return what a part of a run is called: a predictor on a task of one table."""
+    names = task.names
+    return (
+        f"{entry.name} on {names['bench']} {task.dataset}, {task.label} -> {task.target}, {task.protocol}, "
+        f"{task.train_size} labels, seed {task.seed}, table {task.bench.content_hash}"
+    )
+
+
+def build_plan(
+    bench: str | Path | Benchmark | Sequence[str | Path | Benchmark],
+    asked: Sequence[Asked],
+    *,
+    chosen: bool = True,
+    distinct: bool = False,
+    protocol: str | Sequence[str] | None = None,
+    train_sizes: int | Sequence[int] | None = None,
+    repeats: int = 10,
+    metrics: str | Sequence[str] | None = None,
+    datasets: str | Sequence[str] | None = None,
+    target: str | None = None,
+    label: str | None = None,
+    weak: str | Sequence[str] | None = None,
+    trusted_weak: Mapping[str, str] | None = None,
+    encoder: str | Path | None = None,
+    seed: int = 0,
+    offline: bool = False,
+    table: TableOptions | None = None,
+) -> Plan:
+    """Resolve what `evaluate` is asked for, and log what a reader has to know.
+
+    Args:
+        bench: See `eval.evaluate.evaluate`.
+        asked: Predictors as `eval.grid.entries.parse` returns them.
+        chosen: Whether the user named the predictors; default ones are left out where they cannot work.
+        distinct: Whether an entry that comes out like an earlier one is dropped.
+        protocol: See `evaluate`.
+        train_sizes: See `evaluate`.
+        repeats: See `evaluate`.
+        metrics: See `evaluate`.
+        datasets: See `evaluate`.
+        target: See `evaluate`.
+        label: See `evaluate`.
+        weak: See `evaluate`.
+        trusted_weak: See `evaluate`.
+        encoder: See `evaluate`.
+        seed: See `evaluate`.
+        offline: See `evaluate`.
+        table: See `evaluate`.
+
+    Raises:
+        See `evaluate`.
+    """
+    if repeats < 1:
+        raise InputError(f"repeats must be at least 1, not {repeats}")
+    weak_items = as_list(weak)
+    encoder_hash = file_hash(encoder) if encoder else ""
+    found = [
+        load_benchmark(each, weak_items, trusted_weak, target, offline=offline, table=table)
+        for each in ([bench] if isinstance(bench, str | Path | Benchmark) else bench)
+    ]
+    wanted = {
+        "datasets": as_list(datasets),
+        "label": label,
+        "protocols": as_list(protocol),
+        "train_sizes": [train_sizes] if isinstance(train_sizes, int) else train_sizes,
+        "seed": seed,
+    }
+    tasks = [build_tasks(each.bench, target=each.target, **wanted) for each in found]
+    if not chosen:
+        for each, own in zip(found, tasks, strict=True):
+            asked, lines = leave_out(asked, each.bench, own)
+            for line in lines:
+                log.info(line)
+    trials: list[Trial] = []
+    code = code_hash(["eval.evaluator"])
+    for each, own in zip(found, tasks, strict=True):
+        entries = build_entries(
+            asked, own, weak=each.weak, encoder=str(encoder or ""), encoder_hash=encoder_hash
+        )
+        trials += build_trials(own, _distinct(entries) if distinct else entries, repeats, code)
+    every = [task for own in tasks for task in own]
+    unsourced = sorted({trial.entry.name for trial in trials if trial.entry.code is None})
+    notes = [
+        *(describe(task) for task in every),
+        *(
+            f"{name} has no source file: its results are not reused, it is run every time"
+            for name in unsourced
+        ),
+    ]
+    for note in notes:
+        log.info(note)
+    for each in found:
+        info = each.bench.info
+        notes += [*each.bench.notices, info.notes, f"Cite: {info.citation}. Licence: {info.licence}."]
+    return Plan(trials, choose_metrics(as_list(metrics), every), [n for n in notes if n], repeats)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A benchmark, and what else was asked of it.
+
+    Attributes:
+        bench: The benchmark, with the weak labels and the direction that were asked for.
+        weak: Names of the weak labels to pretrain on; None for the predictors' defaults.
+        target: Name of the target; None for the benchmark's.
+    """
+
+    bench: Benchmark
+    weak: list[str] | None
+    target: str | None
+
+
+def load_benchmark(
+    bench: str | Path | Benchmark,
+    weak: Sequence[str] | None,
+    trusted_weak: Mapping[str, str] | None,
+    target: str | None,
+    *,
+    offline: bool,
+    table: TableOptions | None,
+) -> Loaded:
+    """Load a benchmark once, with the weak labels and the direction that are asked for, and announce it."""
+    own = not isinstance(bench, Benchmark) and benchmarks.is_table(bench)
+    loaded = benchmarks.load(bench, offline=offline, options=with_target(table, target) if own else table)
+    target, direction = split_target(target or "")
+    if direction and not own:
+        loaded = loaded.with_direction({target: direction})
+    loaded, names = take_weak(loaded, weak, trusted_weak or {})
+    announce(loaded)
+    return Loaded(loaded, names, target or None)
+
+
+def with_target(options: TableOptions | None, target: str | None) -> TableOptions | None:
+    """Return how to read a user's table, with the target that is asked for."""
+    from benchmarks.table_options import TableOptions
+
+    return replace(options or TableOptions(), target=target) if target else options
+
+
+def announce(bench: Benchmark) -> None:
+    """Log which benchmark it is; loudly if it stands in for another."""
+    if bench.stands_in_for:
+        log.warning("THIS IS %s, NOT THE REAL TABLE: %s", bench.info.title.upper(), bench.stands_in_for)
+    log.info("%s: %s", bench.info.title, bench.size_note)
+    for line in bench.notices:
+        log.info(line)
+
+
+def as_list(value: str | Iterable[str] | None) -> list[str] | None:
+    """Return names as a list without repetitions, None for none; a text may hold several with commas."""
+    if value is None:
+        return None
+    items = value.split(",") if isinstance(value, str) else value
+    return list(dict.fromkeys(str(item).strip() for item in items if str(item).strip())) or None
+
+
+def file_hash(path: str | Path) -> str:
+    """Return twelve hex digits for the content of a file; InputError if there is no such file."""
+    if not Path(path).is_file():
+        raise InputError(f"there is no file '{path}'")
+    return checksum(Path(path))[:12]
+
+
+def _distinct(entries: Sequence[Entry]) -> list[Entry]:
+    """Return the entries without those that came out like an earlier one under another spelling."""
+    first: dict[str, Entry] = {}
+    for entry in entries:
+        first.setdefault(repr(entry.content), entry)
+    return list(first.values())

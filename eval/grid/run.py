@@ -1,0 +1,155 @@
+"""A grid of trials to rows: resumable, on any number of processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from data.files import atomic_path
+from eval.evaluator import Scored, run_trial
+from eval.grid.parallel import run_all
+from eval.grid.store import Store
+from eval.provenance import code_hash
+from eval.scoring import Row, Scorer
+from eval.task import Task, Trial
+
+TASK_COLUMNS = ("bench", "dataset", "target", "protocol", "train_size")
+_MEASURED = ("fit_seconds", "predict_seconds", "pretrain_seconds", "weak_hash")
+
+
+def run_grid(
+    trials: Sequence[Trial],
+    metrics: Sequence[str],
+    store: Store,
+    *,
+    jobs: int,
+    done: Callable[[Trial, bool], object] = lambda trial, was_stored: None,
+) -> list[Row]:
+    """Run the trials that are not stored yet; return the rows of all, in the order of `trials`.
+
+    Args:
+        trials: The grid.
+        metrics: Metrics of the rows.
+        store: Where finished trials are kept; rows.jsonl and scores.parquet are written there.
+        jobs: Processes; any number gives the same rows.
+        done: Called with each finished trial, and whether it was found in the store.
+    """
+    scorers: dict[Task, Scorer] = {}
+    rows: dict[int, list[Row]] = {}
+    for index, trial in enumerate(trials):
+        scorer = scorers.setdefault(trial.task, Scorer(trial.task))
+        if (found := _stored_rows(trial, scorer, metrics, store)) is not None:
+            rows[index] = found
+            done(trial, True)
+    missing = [index for index in range(len(trials)) if index not in rows]
+    work = [trials[index] for index in missing]
+    if work:
+        store.write_rows(row for found in rows.values() for row in found)
+    shared = (work, tuple(metrics), store.folder)
+    for position, of_trial in run_all(_run, shared, range(len(work)), jobs):
+        index = missing[position]
+        rows[index] = of_trial
+        store.append_rows(of_trial)
+        done(trials[index], False)
+    ordered = [row for index in range(len(trials)) for row in rows[index]]
+    store.write_rows(ordered)
+    _write_scores(store, trials)
+    return ordered
+
+
+def _run(shared: tuple[Sequence[Trial], Sequence[str], Path], index: int) -> list[Row]:
+    trials, metrics, folder = shared
+    trial = trials[index]
+    scored = run_trial(trial)
+    rows = _scorer(trial.task).rows(trial, scored, metrics)
+    scores = pa.table(
+        {
+            "repeat": np.repeat(np.array(trial.repeats, np.int32), [len(s) for s in scored.scores]),
+            "row": np.concatenate([split.test for split in scored.splits]).astype(np.int32),
+            "score": np.concatenate(scored.scores),
+        }
+    )
+    _save(Store(folder), trial, scores, rows, {name: getattr(scored, name) for name in _MEASURED})
+    return rows
+
+
+@cache
+def _scorer(task: Task) -> Scorer:
+    return Scorer(task)
+
+
+def _stored_rows(trial: Trial, scorer: Scorer, metrics: Sequence[str], store: Store) -> list[Row] | None:
+    """Return a trial's rows for these metrics, or None if it has not been run.
+
+    Metrics that were not asked for before, or whose code has changed, are computed from the scores.
+    """
+    if (found := store.load(trial.id)) is None:
+        return None
+    stored, extra = found
+    rows: list[Row] = extra["rows"]
+    fresh = extra["scoring"] == _scoring(scorer)
+    if not fresh or set(metrics) - {row["metric"] for row in rows}:
+        score, repeat = stored["score"].to_numpy(), stored["repeat"].to_numpy()
+        splits = [trial.task.split(each) for each in trial.repeats]
+        scored = Scored(splits, [score[repeat == each] for each in trial.repeats], **extra["measured"])
+        rows = scorer.rows(trial, scored, metrics)
+        _save(store, trial, stored, rows, extra["measured"])
+    by_key = {(row["repeat"], row["metric"]): row for row in rows}
+    named = {**trial.task.names, "predictor": trial.entry.name, "trial": trial.id}
+    return [{**by_key[repeat, name], **named} for repeat in trial.repeats for name in metrics]
+
+
+def _save(
+    store: Store, trial: Trial, scores: pa.Table, rows: Sequence[Row], measured: dict[str, Any]
+) -> None:
+    extra = {
+        "identity": trial.identity,
+        "scoring": _scoring(_scorer(trial.task)),
+        "rows": rows,
+        "measured": measured,
+    }
+    store.save(trial.id, scores, extra)
+
+
+def _scoring(scorer: Scorer) -> str:
+    return f"{_scoring_code()} {scorer.content}"
+
+
+@cache
+def _scoring_code() -> str:
+    return code_hash(["eval.scoring"])
+
+
+def _write_scores(store: Store, trials: Sequence[Trial]) -> None:
+    """Write scores.parquet: the score of every trial, repeat and test row, next to the row's label.
+
+    The names of rows are written once for each benchmark, to architectures.parquet.
+    """
+    with atomic_path(store.folder / "scores.parquet") as part:
+        writer: pq.ParquetWriter | None = None
+        for trial in trials:
+            scores = pq.read_table(store.path(trial.id)).replace_schema_metadata(None)
+            task = trial.task.names
+            named = {name: task[name] for name in TASK_COLUMNS} | {"predictor": trial.entry.name}
+            for at, (name, value) in enumerate(named.items()):
+                column = pa.repeat(pa.scalar(value), len(scores))
+                scores = scores.add_column(at, name, column.dictionary_encode())
+            label = trial.task.truth[scores["row"].to_numpy()]
+            scores = scores.append_column("label", pa.array(label))
+            writer = writer or pq.ParquetWriter(part, scores.schema, compression="zstd")
+            writer.write_table(scores)
+        if writer:
+            writer.close()
+    benches = {trial.task.bench.info.key: trial.task.bench for trial in trials}
+    named_rows = [
+        pa.table({"bench": [key] * len(bench), "row": range(len(bench)), "name": bench.row_names})
+        for key, bench in benches.items()
+    ]
+    with atomic_path(store.folder / "architectures.parquet") as part:
+        pq.write_table(pa.concat_tables(named_rows), part, compression="zstd")

@@ -1,0 +1,70 @@
+"""The folder where finished trials are kept, one file each, put in place whole.
+
+A trial's file holds its raw values and the rows computed from them, so a run that is killed loses the trials
+it was in and no others, and a metric that is asked for later needs no refit.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from data.errors import TableError
+from data.files import atomic_path
+
+KEY = b"acerank"
+
+
+class Store:
+    """Finished trials by id."""
+
+    def __init__(self, folder: Path) -> None:
+        """Use `folder`, which is made when something is first stored."""
+        self.folder = folder
+
+    def path(self, trial_id: str) -> Path:
+        """Return where a trial is kept."""
+        return self.folder / "trials" / f"{trial_id}.parquet"
+
+    def save(self, trial_id: str, values: pa.Table, extra: dict[str, Any]) -> None:
+        """Store a finished trial, whole or not at all.
+
+        Args:
+            trial_id: Its id.
+            values: Raw values, e.g. a score for each repeat and row.
+            extra: Rows, identity and measurements; written as JSON.
+        """
+        metadata = {KEY: json.dumps(extra, default=repr).encode()}
+        with atomic_path(self.path(trial_id)) as part:
+            pq.write_table(values.replace_schema_metadata(metadata), part, compression="zstd")
+
+    def load(self, trial_id: str) -> tuple[pa.Table, dict[str, Any]] | None:
+        """Return what `save` stored, or None if the trial has not been run.
+
+        Raises:
+            TableError: The file is damaged.
+        """
+        path = self.path(trial_id)
+        if not path.is_file():
+            return None
+        try:
+            stored = pq.read_table(path)
+            extra = json.loads(stored.schema.metadata[KEY])
+        except (pa.ArrowInvalid, OSError, KeyError, TypeError, ValueError) as error:
+            raise TableError(f"{path} is damaged ({error}); delete it and run again") from error
+        return stored.replace_schema_metadata(None), extra
+
+    def write_rows(self, rows: Iterable[dict[str, Any]], name: str = "rows.jsonl") -> None:
+        """Write a file of rows, one JSON object a line."""
+        with atomic_path(self.folder / name) as part:
+            part.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+
+    def append_rows(self, rows: Iterable[dict[str, Any]], name: str = "rows.jsonl") -> None:
+        """Add rows to that file."""
+        with (self.folder / name).open("a", encoding="utf-8") as file:
+            file.write("".join(json.dumps(row) + "\n" for row in rows))

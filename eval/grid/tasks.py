@@ -1,0 +1,120 @@
+"""From what a user asks of a benchmark to tasks, and to the metrics that fit them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from benchmarks.base import Benchmark
+from data.errors import InputError
+from data.split import DEFAULT_TRAIN_SIZE, FOLDS, Protocol, default_protocol, get_protocol
+from eval.metrics import DEFAULT_METRICS, METRICS
+from eval.task import Task
+
+
+def build_tasks(
+    bench: Benchmark,
+    *,
+    datasets: Sequence[str] | None = None,
+    target: str | None = None,
+    label: str | None = None,
+    protocols: Sequence[str] | None = None,
+    train_sizes: Sequence[int] | None = None,
+    seed: int = 0,
+) -> list[Task]:
+    """Return the tasks that are asked for, each checked to be possible; None where there is a default.
+
+    Args:
+        bench: The benchmark.
+        datasets: Data sets; by default the benchmark's own choice.
+        target: Target that scores are evaluated on.
+        label: Training label.
+        protocols: Names of protocols; by default "leakfree", or cross-validation of a small table.
+        train_sizes: Numbers of training labels; by default what fits the table.
+        seed: Seed of the first repeat.
+
+    Raises:
+        UnknownNameError: An unknown data set, label, target or protocol.
+        InputError: A protocol contradicts another choice, or asks for more rows than there are.
+    """
+    tasks = []
+    for dataset in datasets or [bench.info.dataset]:
+        target_name = target or bench.info.target
+        if not target_name:
+            labels = ", ".join(bench.labels(dataset))
+            raise InputError(f"{bench.info.key} has several labels ({labels}): name the target")
+        bench.label_column(dataset, target_name)
+        default = None
+        if protocols is None:
+            training = _label(label, None, bench, dataset, target_name)
+            default = default_protocol(_count_networks(bench, dataset, training, target_name))
+        names = protocols or ["leakfree" if train_sizes or not default else default[0]]
+        for name in names:
+            protocol = get_protocol(name)
+            training = _label(label, protocol, bench, dataset, target_name)
+            n = _count_networks(bench, dataset, training, target_name)
+            for size in _sizes(train_sizes, protocol, n):
+                task = Task(bench, dataset, target_name, training, name, size, seed)
+                task.split(0)
+                tasks.append(task)
+    return tasks
+
+
+def _label(asked: str | None, protocol: Protocol | None, bench: Benchmark, dataset: str, target: str) -> str:
+    """Return the training label: the protocol's, the one asked for, or the benchmark's."""
+    fixed = protocol.label if protocol and protocol.label in bench.labels(dataset) else None
+    if protocol and asked and fixed and asked != fixed:
+        raise InputError(f"protocol '{protocol.name}' trains on {fixed}, not on {asked}")
+    default = bench.info.label if bench.info.label in bench.labels(dataset) else target
+    label = asked or fixed or default
+    bench.label_column(dataset, label)
+    return label
+
+
+def _count_networks(bench: Benchmark, dataset: str, label: str, target: str) -> int:
+    """Return how many networks have the training label and the target."""
+    known = np.isfinite(bench.target(dataset, label)) & np.isfinite(bench.target(dataset, target))
+    return len(np.unique(bench.classes[known]))
+
+
+def _sizes(asked: Sequence[int] | None, protocol: Protocol, n_networks: int) -> list[int]:
+    if protocol.train_size is None:
+        most = n_networks - math.ceil(n_networks / FOLDS)  # of a cross-validation
+        return list(asked or [most if protocol.corrected else DEFAULT_TRAIN_SIZE])
+    if asked and list(asked) != [protocol.train_size]:
+        raise InputError(f"protocol '{protocol.name}' has {protocol.train_size} training labels")
+    return [protocol.train_size]
+
+
+def describe(task: Task) -> str:
+    """Return one line that says exactly which labels were trained on and evaluated on."""
+    bench = task.bench
+    label, target = (bench.label_column(task.dataset, name) for name in (task.label, task.target))
+    line = (
+        f"{task.dataset}: trained on {task.train_size} × {label.target} ({label.note or label.name}), "
+        f"evaluated on {target.target} ({target.note or target.name}); protocol {task.protocol}: "
+        f"{get_protocol(task.protocol).description}"
+    )
+    if bench.info.label not in bench.labels(task.dataset) and task.label == task.target:
+        line += f". {task.dataset} has no {bench.info.label}: the {task.label} of the training rows is used"
+    return line
+
+
+def choose_metrics(asked: Sequence[str] | None, tasks: Sequence[Task]) -> list[str]:
+    """Return the metrics asked for, or the default ones that the test sets are large enough for.
+
+    Raises:
+        UnknownNameError: An unknown metric.
+        InputError: A metric that was asked for looks at more architectures than there are.
+    """
+    n = min(len(task.split(0).test) for task in tasks)
+    names = list(asked or DEFAULT_METRICS)
+    for name in asked or ():
+        if METRICS[name].parameter and METRICS[name].argument is None:
+            METRICS[name].depth(n)  # a family without its k: says so
+    too_deep = [name for name in names if METRICS[name].min_items > n]
+    if asked and too_deep:
+        raise InputError(f"{', '.join(too_deep)}: only {n} architectures are tested")
+    return [name for name in names if name not in too_deep]

@@ -1,0 +1,111 @@
+"""What a ranker is worth at this many labels, by cross-validation on the labelled architectures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from eval.evaluate import run_plan
+from eval.grid.entries import PREDICTORS, build_entries, leave_out, parse
+from eval.grid.plan import Loaded, Plan
+from eval.grid.tasks import choose_metrics
+from eval.provenance import code_hash
+from eval.rank.candidates import Candidates
+from eval.report.numbers import number
+from eval.report.summary import Summary
+from eval.task import Entry, build_trials
+
+FLOORS = ("weak_label", "flops", "params", "random_order")
+FALLBACK = "gaussian_process"  # where there are too few labels to choose by
+FEWEST = 10  # labelled networks that cross-validation needs
+MOST = 2_000  # training labels of the estimate
+CHOSEN_BY = "kendall_tau"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The predictor that is used, and what cross-validation says of it.
+
+    Attributes:
+        entry: The predictor.
+        records: Mean and interval of each predictor by each metric; none where there are too few labels.
+        verdict: The estimate in a sentence or two.
+        notes: What a reader has to know.
+    """
+
+    entry: Entry
+    records: list[dict[str, Any]]
+    verdict: str
+    notes: list[str]
+
+
+def estimate(
+    loaded: Loaded,
+    found: Candidates,
+    predictor: object | None,
+    *,
+    settings: Sequence[str] = (),
+    repeats: int = 10,
+    seed: int = 0,
+    jobs: int = 1,
+    progress: bool = True,
+) -> Estimate:
+    """Cross-validate predictors and floors on the labelled networks, and choose one.
+
+    Args:
+        loaded: The benchmark and its weak labels.
+        found: Its labelled networks and candidates.
+        predictor: The predictor to use; None to choose among those that run by default.
+        settings: "PREDICTOR.PARAMETER=VALUE" each.
+        repeats: Repeats of the cross-validation.
+        seed: Seed of everything random.
+        jobs: Processes; 0 for one a core.
+        progress: Show progress on stderr, if that is a terminal.
+    """
+    n = len(found.labelled)
+    chosen = [] if predictor is None else parse([predictor], settings)
+    asked = chosen or parse(PREDICTORS, settings)
+    size = min(n - -(-n // 5), MOST)
+    tasks = [replace(found.task, train_size=size, seed=seed)]
+    floors = [each for each in parse(FLOORS) if each.title not in {a.title for a in asked}]
+    others, _ = leave_out(floors if chosen else asked, loaded.bench, tasks)
+    asked = [*chosen, *others]
+    entries = build_entries(asked, tasks, weak=loaded.weak)
+    notes = list(loaded.bench.notices)
+    if n < FEWEST:
+        entry = entries[0] if chosen else build_entries(parse(FALLBACK), tasks)[0]
+        verdict = (
+            f"{n} labelled networks are too few to say what a ranker is worth (it takes {FEWEST}): "
+            f"the order by {entry.name} is a guess."
+        )
+        return Estimate(entry, [], verdict, notes)
+    trials = build_trials(tasks, entries, repeats, code_hash(["eval.evaluator"]))
+    metrics = choose_metrics(None, tasks)
+    metrics = [CHOSEN_BY, *(name for name in metrics if name != CHOSEN_BY)]
+    results = run_plan(Plan(trials, metrics, notes, repeats), "rank", jobs=jobs, progress=progress)
+    summaries = results.summaries()
+    ordered = sorted((s for s in summaries if s.metric == CHOSEN_BY), key=lambda s: -s.mean)
+    name = entries[0].name if chosen else ordered[0].predictor
+    entry = next(each for each in entries if each.name == name)
+    return Estimate(entry, [asdict(s) for s in summaries], _verdict(entry, ordered, n, size), notes)
+
+
+def _verdict(entry: Entry, ordered: Sequence[Summary], n: int, size: int) -> str:
+    own = next(s for s in ordered if s.predictor == entry.name)
+    floors = [s for s in ordered if s.predictor.partition(":")[0] in FLOORS and s is not own]
+    interval = (
+        "" if own.ci_low is None or own.ci_high is None
+        else f" [{number(own.ci_low, 2)}, {number(own.ci_high, 2)}]"
+    )  # fmt: skip
+    text = (
+        f"{n:,} labelled networks. In cross-validation ({size:,} to train on) {entry.name} ranks unseen "
+        f"networks with Kendall's tau {number(own.mean, 2)}{interval}; chance is 0"
+    )
+    if floors:
+        text += f", the best floor ({floors[0].predictor}) reaches {number(floors[0].mean, 2)}"
+    if own.ci_low is not None and own.ci_low <= 0:
+        return f"{text}. This cannot be told from chance: do not trust the order below."
+    if own.ci_low is not None and floors and own.ci_low <= floors[0].mean and floors[0] is not own:
+        return f"{text}, from which these labels cannot tell it."
+    return f"{text}."

@@ -1,0 +1,118 @@
+"""The source that determines a predictor: its modules, and its files outside of this project."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+import sysconfig
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from types import FunctionType, ModuleType
+
+from predictors.base import Predictor
+
+# Their versions are recorded with every result, so their sources need not be.
+_VERSIONED = {"joblib", "lightgbm", "numpy", "pandas", "pyarrow", "scipy", "sklearn", "torch"}
+_OURS = {"benchmarks", "data", "eval", "predictors"}
+_INSTALLED = tuple(
+    Path(sysconfig.get_path(kind)).resolve() for kind in ("stdlib", "platstdlib", "purelib", "platlib")
+)
+
+
+def source_modules(predictor: Predictor) -> list[str | Path] | None:
+    """Return what to hash so that a changed predictor is noticed.
+
+    Considered are the classes of the predictor, of what it adapts (an estimator, a pipeline and its steps,
+    an encoding), and their bases.
+
+    Returns:
+        Names of this project's modules, and files of code from elsewhere, with the files next to it that they
+        import; sorted. Libraries whose versions are recorded are left out. None if the source of some part is
+        unknown: it was defined in a notebook, in `__main__`, by exec or inside a function.
+    """
+    found: set[str | Path] = set()
+    for part in _parts(predictor, set()):
+        module = _module(part)
+        if module is None:
+            return None
+        found |= _sources(module)
+    return sorted(found, key=str)
+
+
+def _parts(thing: object, seen: set[int]) -> Iterator[type | FunctionType]:
+    """Yield the classes and functions that an object consists of."""
+    if id(thing) in seen:
+        return
+    seen.add(id(thing))
+    if isinstance(thing, FunctionType | type):
+        yield from thing.__mro__ if isinstance(thing, type) else [thing]
+    elif isinstance(thing, dict | list | tuple | set | frozenset):
+        for item in thing.values() if isinstance(thing, dict) else thing:
+            yield from _parts(item, seen)
+    elif hasattr(thing, "__dict__") and not isinstance(thing, ModuleType):
+        yield from type(thing).__mro__
+        for value in vars(thing).values():
+            yield from _parts(value, seen)
+
+
+def _module(part: type | FunctionType) -> ModuleType | None:
+    """Return the module that holds the source of a class or function; None if that is not certain."""
+    module = sys.modules.get(part.__module__)
+    if part.__module__.partition(".")[0] in {*sys.stdlib_module_names, *_VERSIONED} - {"__main__"}:
+        return module
+    file = getattr(module, "__file__", None)
+    if module is None or part.__module__ == "__main__" or file is None or not Path(file).is_file():
+        return None
+    known: object = module
+    for name in part.__qualname__.split("."):  # "<locals>" is no attribute
+        known = getattr(known, name, None)
+    try:
+        return module if known is part and inspect.getsource(part) else None
+    except (OSError, TypeError):
+        return None
+
+
+def _sources(module: ModuleType) -> set[str | Path]:
+    """Return a module, and the user's modules that it imports."""
+    found: set[str | Path] = set()
+    waiting = [module]
+    while waiting:
+        here = waiting.pop()
+        top = here.__name__.partition(".")[0]
+        file = getattr(here, "__file__", None)
+        if top in _OURS:
+            found.add(here.__name__)
+        elif file and top not in _VERSIONED and top not in sys.stdlib_module_names:
+            path = Path(file).resolve()
+            if path in found or (here is not module and _is_installed(path) and top != _top(module)):
+                continue
+            found.add(path)
+            waiting += [sys.modules[name] for name in _imports(path, here.__name__) if name in sys.modules]
+    return found
+
+
+def _top(module: ModuleType) -> str:
+    return module.__name__.partition(".")[0]
+
+
+@cache
+def _is_installed(path: Path) -> bool:
+    return any(path.is_relative_to(folder) for folder in _INSTALLED)
+
+
+def _imports(path: Path, name: str) -> set[str]:
+    """Return the full names of the modules that a file may import."""
+    if path.suffix != ".py":
+        return set()
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parents = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*parents, *([node.module] if node.module else [])])
+            names |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
+    return names
