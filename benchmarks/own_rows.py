@@ -10,7 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.columns import is_numeric
+from benchmarks.lists import lists
 from benchmarks.target_choice import counts_rows, is_setting
+from data.arrow import floats
 from data.column import Column
 from data.errors import TableError
 from data.readers.numbers import ARCHITECTURE, BLOCK, MISSING, NAMES, holds_architecture
@@ -218,8 +220,8 @@ def _merged(
                     arrow = arrow.append_column(name, pa.array(one, mask=np.isnan(one)))
     many = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
     line = (
-        f"{len(repeated)} architectures are in the table more than once ({many} times): their "
-        f"{repeated.sum()} rows become {len(repeated)} with mean labels"
+        f"{len(repeated):,} architectures are in the table more than once ({many} times): their "
+        f"{repeated.sum():,} rows become {len(repeated):,} with mean labels"
     )
     return Rows(Table(arrow, table.columns), numbers, trainings, (line,))
 
@@ -251,15 +253,24 @@ def _single(values: np.ndarray, group: np.ndarray, size: int, kept: int) -> np.n
 
 def _groups(table: Table, architecture: Sequence[str]) -> np.ndarray:
     """Return (n,) equal numbers for rows whose columns of architectures say the same."""
-    keys: list[tuple[str, ...]] = list(
-        zip(*(map(_key, column_values(table, name)) for name in architecture), strict=True)
-    )
-    place: dict[tuple[str, ...], int] = {}
+    place: dict[tuple[object, ...], int] = {}
+    keys = zip(*(_keys(table, name) for name in architecture), strict=True)
     return np.array([place.setdefault(key, len(place)) for key in keys])
 
 
+def _keys(table: Table, name: str) -> list[object]:
+    """Return a value for each row, equal for equal architectures, in JSON, Python or Arrow."""
+    kind = table.column(name).type
+    flat = pa.types.is_list(kind) and (is_numeric(kind.value_type) or pa.types.is_string(kind.value_type))
+    if not flat or table.column(name).null_count:
+        return [_key(value) for value in column_values(table, name)]
+    values, lengths = lists(table, name)
+    numbers = floats(values if is_numeric(values.type) else values.dictionary_encode().indices).tobytes()
+    ends = (8 * np.cumsum(lengths)).tolist()
+    return [numbers[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+
+
 def _key(value: object) -> str:
-    """Return a text that is equal for equal architectures, whether JSON, Python or Arrow wrote lists."""
     text = value.strip() if isinstance(value, str) else json.dumps(value)
     return text.replace(", ", ",").replace("'", '"') if text.startswith(("[", "(")) else text
 
