@@ -58,11 +58,10 @@ def ablate(options: Options) -> None:
     from eval.ablate import METRICS
     from eval.ablate import ablate as run
     from eval.ablate.arms import get_tables, records_of
-    from eval.command.messages import say, show_messages
+    from data.cli import to_stderr
     from eval.evaluate import Command
     from eval.report.text import show
 
-    show_messages()
     arguments = options.arguments()
     arguments["metrics"] = arguments["metrics"] or METRICS
     done = run(
@@ -75,7 +74,7 @@ def ablate(options: Options) -> None:
     folder = done.results.stored_in
     done.report(folder / "ablation.html")
     show(options.format_.value, get_tables(done.arms, done.base), records_of(done.arms))
-    say(f"rows, scores and ablation.html are in {folder}")
+    to_stderr(f"rows, scores and ablation.html are in {folder}")
 
 
 command(app, ablate, Options)

@@ -102,13 +102,12 @@ def search(options: Options) -> None:
     if options.list_:
         _print_list()
         return
-    from eval.command.messages import say, show_messages
+    from data.cli import to_stderr
     from eval.grid.session import Command
     from eval.report.text import show
     from eval.search import search as run
     from eval.search.report import get_tables, legend
 
-    show_messages()
     results = run(
         predictors=options.predictors,
         strategies=options.strategy,
@@ -125,8 +124,8 @@ def search(options: Options) -> None:
     page = results.report()
     summaries = results.summaries()
     show(options.format_.value, get_tables(summaries), results.records())
-    say(legend(summaries))
-    say(f"search_rows.jsonl and search.html are in {page.parent}")
+    to_stderr(legend(summaries))
+    to_stderr(f"search_rows.jsonl and search.html are in {page.parent}")
 
 
 def _print_list() -> None:
