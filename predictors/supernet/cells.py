@@ -40,7 +40,7 @@ class CellsSettings:
     stem: int = 3
 
     def __post_init__(self) -> None:
-        """Refuse sizes that are none."""
+        """Reject invalid sizes."""
         check_sizes(self)
 
 
