@@ -1,4 +1,4 @@
-"""Protocols: which architectures a predictor trains on, and which it is judged on."""
+"""Protocols: which architectures a predictor trains on, and which it is evaluated on."""
 
 from __future__ import annotations
 
@@ -76,11 +76,11 @@ class Protocol:
         if len(split.train) < train_size:
             raise InputError(
                 f"protocol '{self.name}' can train on {len(split.train):,} architectures here, "
-                f"fewer than the {train_size:,} asked for; choose a smaller --train-size"
+                f"fewer than the {train_size:,} asked for; choose a smaller train_size"
             )
         if len(split.test) == 0:
             raise InputError(
-                f"protocol '{self.name}' leaves no architecture to test on; choose a smaller --train-size"
+                f"protocol '{self.name}' leaves no architecture to test on; choose a smaller train_size"
             )
         return split
 
