@@ -27,8 +27,7 @@ def show_messages() -> None:
     log = logging.getLogger("acerank")
     log.setLevel(logging.INFO)
     log.propagate = False
-    if not any(isinstance(handler, _Handler) for handler in log.handlers):
-        log.addHandler(_Handler())
+    log.handlers[:] = [_Handler()]  # in place of the plain one that every command line starts with
 
 
 def say(line: str) -> None:

@@ -19,6 +19,7 @@ from eval.grid.pretraining import pretrain
 from eval.search.strategies.base import Strategy, View
 from eval.search.trials import Schedule, SearchTrial
 from eval.task import Task
+from predictors.errors import describe_failure
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,7 @@ class _Repeat:
         except InputError as error:
             raise InputError(f"strategy '{name}': {error}") from error
         except Exception as error:
-            raise InputError(f"strategy '{name}': choose failed: {type(error).__name__}: {error}") from error
+            raise InputError(f"strategy '{name}': choose failed: {describe_failure(error)}") from error
         if (
             chosen.shape != (size,)
             or chosen.dtype.kind not in "iu"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import logging
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -61,9 +62,10 @@ class FirstRows(Strategy):
         self.chosen = []
 
     def choose(self, view, size, rng):
+        if view.queried[-len(self.chosen) :].tolist() != self.chosen and self.chosen:
+            raise RuntimeError("this is a strategy of another repeat")
         found = view.candidates[:: self.step][:size]
         self.chosen += found.tolist()
-        assert self.chosen == view.queried[8:].tolist() + found.tolist()
         return found
 '''
 
@@ -489,11 +491,12 @@ def test_what_cannot_be_done_is_one_line(
 
 
 def test_python_and_the_command_give_the_same(
-    capfd: pytest.CaptureFixture[str], table: Path, tmp_path: Path
+    capfd: pytest.CaptureFixture[str], table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     args = ["--bench", str(table), *QUICK, "--repeats", "2", "--strategy", "greedy,half_random:explore=0.25"]
     code, text, err = call(capfd, *args, "--out", str(tmp_path / "out"), "--format", "json")
     assert code == 0, err
+    monkeypatch.setattr(logging.getLogger("acerank"), "handlers", [])
     results = search_function(
         table,
         "random_order",
@@ -517,7 +520,7 @@ def test_lower_may_be_better(nb201: Benchmark, tmp_path: Path) -> None:
     latency = np.random.default_rng(2).uniform(5, 50, ROWS)
     path = write(tmp_path / "timed.parquet", nb201, latency=latency)
     results = search_function(
-        path, "random_order", target="latency:min", label="latency", budget=250, rounds=2, final_top=0
+        path, "random_order", target="latency:min", label="latency", budget=100, rounds=2, final_top=0
     )
     (best,) = (s for s in results.summaries() if s.metric == "latency")
     assert best.direction == -1
@@ -615,7 +618,7 @@ def test_list_and_help(capfd: pytest.CaptureFixture[str]) -> None:
     assert [line.split()[0] for line in text.splitlines()] == names()
     code, text, _ = call(capfd, "--help")
     assert code == 0
-    assert "110 labels" in " ".join(text.split())
+    assert "110 labels" in " ".join(text.replace("│", "").split())
 
 
 def test_errors_are_of_one_family() -> None:
