@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -30,16 +32,16 @@ class Custom(Benchmark):
       with "input" and ends with "output"; `stage`, a list of v names, if nodes belong to parts of a network.
     - `normal` and `reduce`, lists of "operation:input", two for each block: a pair of cells as in DARTS;
       `width` and `depth`, numbers, if the networks differ in them.
-    - `ops` alone, a list of names: a chain of blocks; `stage`, as many names, if they belong to stages. Without
-      it each position is a stage of its own, unless the options say that positions do not matter.
+    - `ops` alone, a list of names: a chain of blocks; `stage`, as many names, if they belong to stages.
+      Without it each position is a stage of its own, unless the options say that positions do not matter.
     - `block0`, `block1`, ... (or layer, op): a chain with a column for each block.
     - `space` and `arch`: the name of a search space, and its own texts.
     - `arch`, a text of NAS-Bench-201, TransNAS-Bench-101, NATS-Bench (widths), NAS-Bench-Macro or the
       ProxylessNAS space, as `benchmarks.info` shows it.
 
-    Where cells hold text, lists are written as in JSON or Python. Every other numeric column is a label of the
-    data set "table", except flops, params and macs, which are weak labels, and columns that count rows. Several
-    labelled rows of one architecture become one row with their mean.
+    Where cells hold text, lists are written as in JSON or Python. Every other numeric column is a label of
+    the data set "table", except flops, params and macs, which are weak labels, and columns that count rows.
+    Several labelled rows of one architecture become one row with their mean.
 
     Attributes:
         options: How the table was read.
@@ -85,15 +87,6 @@ class Custom(Benchmark):
             label="valid_acc",
             weak=tuple(c.name for c in self._columns.values() if c.kind == "weak"),
         )
-        small = [
-            c.target
-            for c in found
-            if c.direction == 1 and c.name not in self.table.columns and seems_smaller_is_better(c.target)
-        ]
-        if small:
-            lines.append(
-                f"larger is better for {', '.join(small)}; where smaller is, say so: target '{small[0]}:min'"
-            )
         known = np.any(np.isfinite([self._oriented(c) for c in found]), axis=0, keepdims=False)
         if not known.all():
             lines.append(f"{(~known).sum():,} of {len(known):,} rows have no label")
@@ -136,11 +129,23 @@ class Custom(Benchmark):
         notices = [*own.notices, *(f"{candidates.name}: {line}" for line in more.notices)]
         return cls(table, path, options, notices)
 
-    @property
-    def notices(self) -> tuple[str, ...]:
-        """Lines that a reader must be told: what was missing, averaged, folded or guessed."""
+    @cached_property  # some need the graphs, which are built when first asked for
+    def notices(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Lines to print once the benchmark is loaded: what was missing, averaged, folded or guessed."""
         lines = list(self._notices)
-        graphs = self.graphs
+        small = [
+            c.target
+            for c in self._columns.values()
+            if c.kind == "label"
+            and c.direction == 1
+            and c.name not in self.table.columns
+            and seems_smaller_is_better(c.target)
+        ]
+        if small:
+            lines.append(
+                f"larger is better for {', '.join(small)}; where smaller is, say so: target '{small[0]}:min'"
+            )
+        graphs = self._bare_graphs
         if graphs.space.name == "custom":
             lines += fold_notices(graphs)
         twins = len(graphs) - len(np.unique(self.classes))
@@ -187,6 +192,10 @@ class Custom(Benchmark):
         forms = [" and ".join(f"'{name}'" for name in form.columns) for form in FORMS]
         known = ", or ".join([*forms[:3], "'block0', 'block1', ...", *forms[3:]])
         raise TableError(f"{self.info.key} needs the columns {known}; it has {', '.join(self.table.names)}")
+
+    def settings(self) -> Mapping[str, Any]:
+        """Return what shapes labels or graphs besides the table: which operations count as what."""
+        return asdict(self._rules())
 
     def _rules(self) -> Rules:
         """Return which operations count as what: as the options say, else the file's descriptions."""

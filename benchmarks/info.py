@@ -13,6 +13,8 @@ import numpy as np
 import typer
 
 from benchmarks import load
+from benchmarks.agreement import MIN_ROWS, kendall_tau, percent
+from benchmarks.weak_labels import read_table
 from data.cli import Format, run_cli
 from data.errors import TableError
 from data.spaces.codes import CodeSpace
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 BINS = 20
 _TAIL = 0.02  # what lies below this quantile is one bin of the histogram
 _BAR = 40
-_MIN_PAIRS = 10
 
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -36,6 +37,14 @@ def main(
         list[str] | None, typer.Option(help="Data sets; by default the benchmark's own. `all` for all.")
     ] = None,
     format_: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.table,
+    weak: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--weak",
+            help="A table of further weak labels (parquet, CSV or JSON lines): shows how many rows each "
+            "column covers and how it agrees with the target.",
+        ),
+    ] = None,
     archs: Annotated[
         Path | None,
         typer.Option(help="Write the architectures to this parquet file, for predictors.supernet --archs."),
@@ -50,9 +59,14 @@ def main(
     Examples:
         python -m benchmarks.info nb101
         python -m benchmarks.info ofa --dataset all --format json
+        python -m benchmarks.info nb201 --weak my_proxies.csv
         python -m benchmarks.info nb101 --archs nb101_archs.parquet
     """
     found = load(bench, offline=offline)
+    for path in weak or ():
+        found = found.with_weak(read_table(path), source=str(path))
+    for line in found.notices:
+        sys.stderr.write(f"{line}\n")
     if archs is not None:
         written = found.architectures()
         sys.stderr.write(f"{len(written):,} different architectures of {len(found):,} rows\n")
@@ -63,11 +77,12 @@ def main(
     if format_ is Format.json:
         sys.stdout.write(json.dumps(described, indent=2, allow_nan=False) + "\n")
     elif format_ is Format.tsv:
-        sys.stdout.write("dataset\tweak_label\tknown\tkendall_tau\n")
+        sys.stdout.write("dataset\tweak_label\tknown\ttotal\tkendall_tau\n")
         for one in described["datasets"]:
-            for weak in one["weak_labels"]:
-                tau = "" if weak["kendall_tau"] is None else repr(weak["kendall_tau"])
-                sys.stdout.write(f"{one['dataset']}\t{weak['name']}\t{weak['known']}\t{tau}\n")
+            for label in one["weak_labels"]:
+                tau = "" if label["kendall_tau"] is None else repr(label["kendall_tau"])
+                cells = (one["dataset"], label["name"], str(label["known"]), str(label["total"]), tau)
+                sys.stdout.write("\t".join(cells) + "\n")
     else:
         _print(described)
 
@@ -87,7 +102,8 @@ def describe(bench: Benchmark, datasets: Iterable[str]) -> dict[str, Any]:
         },
         "architectures": len(bench),
         "networks": len(np.unique(bench.classes)),
-        "table_hash": bench.table.content_hash,
+        "size_note": bench.size_note,
+        "table_hash": bench.content_hash,
         "datasets": [_describe_dataset(bench, dataset) for dataset in datasets],
     }
 
@@ -106,11 +122,12 @@ def _describe_dataset(bench: Benchmark, dataset: str) -> dict[str, Any]:
         "labels": {name: int(np.isfinite(bench.target(dataset, name)).sum()) for name in labels},
         "target": target,
         "unit": bench.label_column(dataset, target).unit,
+        "direction": bench.label_column(dataset, target).direction,
         "note": bench.label_column(dataset, target).note,
         "quantiles": {str(q): float(np.quantile(known, q)) for q in (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1)},
         "histogram": {"edges": [float(known.min()), *edges.tolist()], "counts": counts},
         "noise": _noise(bench, dataset, target),
-        "weak_labels": [_weak(bench, name, y) for name in bench.weak_names],
+        "weak_labels": [_weak(bench, name, dataset, target) for name in bench.weak_names],
     }
 
 
@@ -127,33 +144,23 @@ def _noise(bench: Benchmark, dataset: str, target: str) -> dict[str, Any] | None
         scores = twin_scores(y, bench.repeated)
         twins = np.isfinite(scores)
         pairs, source = [(y[twins], scores[twins])], "twins"
-    if len(pairs[0][0]) < _MIN_PAIRS:
+    if len(pairs[0][0]) < MIN_ROWS:
         return None
-    taus = [tau for pair in pairs if (tau := _tau(*pair)) is not None]
+    taus = [tau for pair in pairs if (tau := kendall_tau(*pair)) is not None]
     if not taus:
         return None
     return {"from": source, "rows": len(pairs[0][0]), "kendall_tau": float(np.mean(taus))}
 
 
-def _weak(bench: Benchmark, name: str, y: np.ndarray) -> dict[str, Any]:
-    values = bench.weak(name)
-    both = np.isfinite(values) & np.isfinite(y)
-    tau = _tau(y[both], values[both]) if both.sum() >= _MIN_PAIRS else None
+def _weak(bench: Benchmark, name: str, dataset: str, target: str) -> dict[str, Any]:
+    cover = bench.weak_cover(name, dataset, target)
     return {
         "name": name,
         "default": name in bench.info.weak,
-        "known": int(both.sum()),
-        "kendall_tau": tau,
+        "known": cover.known,
+        "total": cover.total,
+        "kendall_tau": cover.kendall_tau,
     }
-
-
-def _tau(a: np.ndarray, b: np.ndarray) -> float | None:
-    """Return Kendall's tau-b; None if one side is constant."""
-    from scipy.stats import kendalltau
-
-    if not (np.ptp(a) > 0 and np.ptp(b) > 0):
-        return None
-    return float(kendalltau(a, b).statistic)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _print(described: dict[str, Any]) -> None:
@@ -178,7 +185,9 @@ def _print(described: dict[str, Any]) -> None:
         say(f"            stages: {', '.join(space['stages'])}")
     if space["features"]:
         say(f"            features: {', '.join(space['features'])}")
-    say(f"  table     {described['architectures']:,} architectures, {described['networks']:,} networks")
+    say(f"  table     {described['size_note']}")
+    if "networks" not in described["size_note"]:
+        say(f"            {described['networks']:,} different networks")
     for dataset in described["datasets"]:
         _print_dataset(dataset, say)
 
@@ -186,7 +195,8 @@ def _print(described: dict[str, Any]) -> None:
 def _print_dataset(one: dict[str, Any], say: Any) -> None:  # noqa: ANN401
     say(f"\n{one['dataset']}", "bold")
     say("  labels    " + ", ".join(f"{name} ({count:,})" for name, count in one["labels"].items()))
-    say(f"  target    {one['target']}: {one['note']}")
+    smaller = "" if one["direction"] == 1 else " (smaller is better; shown negated)"
+    say(f"  target    {one['target']}: {one['note']}{smaller}")
     unit = f" {one['unit']}" if one["unit"] else ""
     counts, edges = one["histogram"]["counts"], one["histogram"]["edges"]
     for count, low, high in zip(counts, edges, edges[1:], strict=False):
@@ -199,10 +209,12 @@ def _print_dataset(one: dict[str, Any], say: Any) -> None:  # noqa: ANN401
     else:
         say("  ceiling   unknown: no network is trained more than once")
     if one["weak_labels"]:
-        say("  weak labels, Kendall's tau with the target (* pretrained on by default)")
+        say("  weak labels, Kendall's tau with the target where both are known (* pretrained on by default)")
     for weak in one["weak_labels"]:
         tau = "–" if weak["kendall_tau"] is None else f"{weak['kendall_tau']:+.3f}"
-        say(f"    {weak['name'] + '*' * weak['default']:32} {tau:>8}   {weak['known']:,} architectures")
+        known, total = weak["known"], weak["total"]
+        cover = f"{known:,} of {total:,} ({percent(known, total)})" if known < total else f"{known:,}"
+        say(f"    {weak['name'] + '*' * weak['default']:32} {tau:>8}   {cover} architectures")
 
 
 if __name__ == "__main__":

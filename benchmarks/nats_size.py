@@ -30,8 +30,8 @@ def _columns() -> tuple[Column, ...]:
         for epochs in ("01", "12")
     ]  # fmt: skip
     costs = [
-        Column(c, "cifar10", c, "M", kind="weak", note="of the CIFAR-10 network; larger ranks higher")
-        for c in ("flops", "params")
+        Column(c, "cifar10", c, "M", kind="weak", note=f"{of} of the CIFAR-10 network; larger ranks higher")
+        for c, of in (("flops", "multiply-adds of convolutions and classifier"), ("params", "parameters"))
     ]
     return (*labels, *early, *costs)
 

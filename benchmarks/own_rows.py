@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +12,6 @@ import pyarrow as pa
 from benchmarks.target_choice import counts_rows, is_setting
 from data.column import Column
 from data.errors import TableError
-from data.readers.nested import parse_list
 from data.readers.numbers import ARCHITECTURE, BLOCK, MISSING
 from data.table import Table
 
@@ -218,10 +216,9 @@ def _groups(table: Table, architecture: Sequence[str]) -> np.ndarray:
 
 
 def _key(value: object) -> str:
-    if isinstance(value, str):
-        with suppress(ValueError):  # the form's reader refuses it
-            value = parse_list(value.strip())
-    return json.dumps(value)
+    """Return a text that is equal for equal architectures, whether JSON, Python or Arrow wrote lists."""
+    text = value.strip() if isinstance(value, str) else json.dumps(value)
+    return text.replace(", ", ",").replace("'", '"') if text.startswith(("[", "(")) else text
 
 
 def row_names(table: Table, numbers: Iterable[int]) -> list[str]:

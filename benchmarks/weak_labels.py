@@ -13,8 +13,9 @@ from benchmarks.agreement import percent
 from benchmarks.columns import is_numeric, numeric_columns
 from benchmarks.leaks import check_leaks
 from benchmarks.matching import ROW_NAMES, Match, get_key, match_rows
-from data.errors import InputError, MissingTableError, TableError
+from data.errors import InputError, TableError
 from data.names import check_name
+from data.readers import read
 from data.table import Table
 
 if TYPE_CHECKING:
@@ -24,19 +25,20 @@ B = TypeVar("B", bound="Benchmark")
 
 
 def read_table(path: Path) -> Table:
-    """Read a table of weak labels: parquet, CSV or JSON lines.
+    """Read a table of weak labels in any format of `data.readers`; see `load_table` for its notices.
 
     Raises:
         MissingTableError: There is no such file.
         TableError: The file cannot be read as a table.
     """
-    if not path.is_file():
-        raise MissingTableError(f"there is no file '{path}'")
-    if path.suffix == ".parquet":
-        return Table.read(path)
-    from benchmarks.custom import _read_text
+    return read(path).table
 
-    return Table(_read_text(path))
+
+def load_table(bench: B, path: Path, trusted: Mapping[str, str] | None = None) -> B:
+    """Return a benchmark with the weak labels of a file, and with what its reader must be told as notices."""
+    found = read(path)
+    changed = bench.with_weak(found.table, source=str(path), trusted=trusted or {})
+    return changed.evolve(notices=(*changed.notices, *(f"{path}: {line}" for line in found.notices)))
 
 
 def get_weak_columns(bench: Benchmark, table: Table) -> list[str]:
@@ -99,8 +101,8 @@ def _describe_match(bench: Benchmark, table: Table, match: Match, source: str) -
     )
     if match.unused:
         line += (
-            f"; {match.unused:,} of its {len(table):,} rows name no architecture there, "
-            f"the first is '{match.example[:100]}'"
+            f"; unmatched: {match.unused:,} of the {len(table):,} rows of {source}, "
+            f"first '{match.example[:100]}'"
         )
     return line
 

@@ -6,7 +6,8 @@ What a network reaches on average cannot be known, only bounded, and not for eve
   the top, where networks lie closer together than their noise, that mean ranks far worse than a predictor
   may, and a metric of the top has no ceiling from twins.
 - Several trainings of every network bound from above: estimated averages are spread wider than true ones.
-  What a single pick reaches depends on one draw of the noise and is not bounded.
+  With heavy-tailed noise that holds for the whole order only; at the top the estimate can then be up to a
+  tenth too low. What a single pick reaches depends on one draw of the noise and is not bounded.
 
 A ceiling belongs to a table and target. It is computed over the whole population of rows, and so does not
 move with repeats, splits or training sizes.
@@ -28,7 +29,8 @@ from eval.ranking import Floats, Ints
 
 MIN_ROWS = 100  # rows with a twin, or with several trainings, below which nothing is estimated
 _GROUPS = 20  # of the jackknife
-_DRAWS = 20  # of the noise
+_DRAWS, _FEW_DRAWS = 20, 5  # of the noise, and of a large table's
+_LABELS = 2_000_000  # that all draws together may have
 _LEVEL = 0.95
 
 
@@ -66,8 +68,8 @@ def get_ceilings(
         metric_names: Names as in eval.metrics.
         y: (n,) the target; NaN where unknown.
         repeated: (n,) equal for rows that are trainings of one network.
-        seeds: (n, s) the trainings that each target is the mean of, if they are known; then twins are not used.
-        networks: (n,) equal for rows of which the protocol evaluates one only; None if it evaluates every row.
+        seeds: (n, s) the trainings that each target is the mean of, used instead of twins where known.
+        networks: (n,) equal for rows of which the protocol evaluates only one; None if it evaluates all.
         size: Rows that a split evaluates, where they are a small part of the table: a top k of few rows has
             another ceiling than one of many. None for all.
 
@@ -131,7 +133,7 @@ def _from_seeds(names: Sequence[str], seeds: Floats, size: int | None) -> dict[s
     bounded = [name for name in names if METRICS[name].argument != 1 and METRICS[name].min_items <= size]
     if n < MIN_ROWS or seeds.shape[1] < 2 or not bounded:
         return dict.fromkeys(names)
-    average, draws = redrawn_labels(seeds, _DRAWS)
+    average, draws = redrawn_labels(seeds, max(_FEW_DRAWS, min(_DRAWS, _LABELS // n)))
     rng = np.random.default_rng(0)
     found: list[dict[str, float]] = []
     for label in draws:

@@ -75,11 +75,9 @@ def run(options: Options) -> None:
     folder = results.folder
     results.report(folder / "report.html")
     if options.format_ is Format.table:
-        from rich.console import Console
+        from eval.report.text import print_results
 
-        from eval.report.table import render_table
-
-        render_table(results.summaries(), Console())
+        print_results(results)
     else:
         sys.stdout.write(results.render(options.format_.value).rstrip("\n") + "\n")
     say(f"rows, scores and report.html are in {folder}")

@@ -141,7 +141,7 @@ class Scorer:
                     "ceiling": None if ceiling is None else ceiling.value,
                     "ceiling_low": None if ceiling is None else ceiling.low,
                     "ceiling_high": None if ceiling is None else ceiling.high,
-                    "ceiling_bound": "" if ceiling is None else ceiling.bound,
+                    "ceiling_bound": None if ceiling is None else ceiling.bound,
                 }
                 for name, ceiling in found.items()
             }

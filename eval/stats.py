@@ -1,8 +1,9 @@
 """From repeated measurements to statements: intervals, paired tests, corrections, power, mean ranks.
 
-Repeats that train on much the same rows, as in cross-validation, are not independent: their spread understates
-the error of their mean. Where `test_to_train` is given, its variance is (1/J + n_test/n_train) s^2 over J
-repeats, and differences are tested by Student's t with it (Nadeau & Bengio, Machine Learning 2003).
+Repeats that train on much the same rows, as in cross-validation, are not independent: their spread
+understates the error of their mean. Where `test_to_train` is given, its variance is
+(1/J + n_test/n_train) s^2 over J repeats, and differences are tested by Student's t with it (Nadeau & Bengio,
+Machine Learning 2003).
 """
 
 from __future__ import annotations
@@ -177,7 +178,7 @@ def best_and_ties(
 
 
 def adjusted_pvalues(values: ArrayLike, baseline: int, *, test_to_train: float = 0.0) -> NDArray[np.float64]:
-    """Return (predictors,) the Holm-adjusted p-values of paired tests against one of them, which itself has 1.
+    """Return (predictors,) Holm-adjusted p-values of paired tests against one predictor, whose own is 1.
 
     Args:
         values: (predictors, repeats) one metric, paired over the repeats.
@@ -220,6 +221,7 @@ def estimate_power(
     n_labels: int,
     *,
     test_to_train: float = 0.0,
+    p_value: float | None = None,
     level: float = 0.05,
     power: float = 0.8,
 ) -> Power:
@@ -234,6 +236,7 @@ def estimate_power(
         names: The two predictors.
         n_labels: Labelled networks that the repeats were drawn from.
         test_to_train: n_test / n_train of repeats that share training rows; 0 for independent repeats.
+        p_value: p-value of the differences, if it is known or adjusted; None to test them here.
         level: Significance level of the two-sided test.
         power: Probability of a significant result that is asked for.
 
@@ -247,9 +250,9 @@ def estimate_power(
     basis = f"these {n_labels:,} labels" if test_to_train else f"{x.size:,} repeat{'s' if x.size > 1 else ''}"
     if x.size == 1:
         return Power(False, None, None, f"1 repeat cannot tell {first} from {second}; use at least 6")
-    p = paired_pvalue(x, np.zeros(x.size), test_to_train=test_to_train)
+    p = paired_pvalue(x, np.zeros(x.size), test_to_train=test_to_train) if p_value is None else p_value
     if p <= level:
-        return Power(True, None, None, f"{basis} tell {first} from {second} (p={p:.3f})")
+        return Power(True, None, None, f"{basis} tell {first} and {second} apart")
     effect = abs(float(x.mean())) / float(x.std(ddof=1)) if np.ptp(x) else 0.0
     told = f"{basis} cannot tell {first} from {second}"
     if effect < _NO_EFFECT:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -15,12 +18,14 @@ from predictors.nn.pretrained import PretrainedRanker
 
 
 class Acenas(PretrainedRanker):
-    """The encoder's embedding beside path statistics and weak labels, known and predicted; then a head.
+    """A head on the encoder's embedding, path statistics and weak labels, known and predicted.
 
     Source: AceNAS (arXiv 2108.03001) for the idea: lists, LambdaRank, weak supervision. What differs: the
     canonical graph, convolutions in both directions, path statistics, a loss that is mostly RankNet and
-    partly LambdaRank, the weak labels as further inputs, and a pretrained encoder that moves slowly.
+    partly LambdaRank, the weak labels as further inputs, and a lower learning rate of the pretrained encoder.
     """
+
+    quick: ClassVar[Mapping[str, Any]] = {"epochs": 20}
 
     def __init__(
         self,
@@ -46,10 +51,13 @@ class Acenas(PretrainedRanker):
         freeze: float = 0.0,
         start: str = "weak",
     ) -> None:
-        """Store the hyper-parameters; see PretrainedRanker.
+        """Store the hyper-parameters; the others are described in PretrainedRanker and TorchRanker.
 
-        `encoder` is a name of predictors.nn.encoders; `weak_inputs` puts the weak labels beside the
-        embedding.
+        Hyper-parameters:
+            encoder: A name of predictors.nn.encoders.
+            width: Features of a node in the encoder.
+            layers: Layers of the encoder.
+            weak_inputs: Whether the head sees the weak labels, known and predicted, next to the embedding.
         """
         self.encoder = encoder
         self.loss = loss

@@ -21,14 +21,14 @@ from predictors.nn.training import Objective, epoch_cosine, epoch_steps, minimis
 
 
 class AcenasPaper(PaperRanker, PretrainedRanker):
-    """SortPooledGcn and a head, pretrained on weak labels and fine-tuned by LambdaRank, both all at once.
+    """SortPooledGcn and a head, pretrained on weak labels, then fine-tuned as a whole by LambdaRank.
 
     Source: AceNAS (arXiv 2108.03001) and its published code: every hyper-parameter is theirs, and the
-    architecture is encoded as it is written, so that twins score differently. The discount inside LambdaRank
-    is of the predicted rank, as in the paper; `rank_by="label"` has it as in the code.
+    architecture is encoded as it is written, so that twins score differently. LambdaRank's discount depends
+    on the predicted rank, as in the paper; `rank_by="label"` follows the code.
 
-    Without pretraining many repeats end as a constant: the first gradients are small, and weight decay, which
-    is a term of Adam's gradient, takes the signal before it has grown. That is the method as published.
+    Without pretraining many repeats collapse to a constant: the first gradients are small, and weight decay,
+    which is a term of Adam's gradient, outweighs them. That is the method as published.
     """
 
     canonical: ClassVar[bool] = False
@@ -56,10 +56,15 @@ class AcenasPaper(PaperRanker, PretrainedRanker):
         pretrain_lr: float = 1e-3,
         start: str = "weak",
     ) -> None:
-        """Store the hyper-parameters; see PaperRanker and PretrainedRanker.
+        """Store the hyper-parameters; the others are described in PaperRanker and PretrainedRanker.
 
-        `rank_by` is "score" or "label", see predictors.nn.losses.lambdarank; `width` is of a node,
-        `head_width` of the embedding and of the head's hidden layer; `dropout` is the head's.
+        Hyper-parameters:
+            rank_by: Which rank discounts an item in LambdaRank: "score" or "label", see
+                predictors.nn.losses.lambdarank.
+            width: Features of a node.
+            layers: Graph convolutions.
+            head_width: Features of the embedding, and units of the head's hidden layer.
+            dropout: Rate of dropout in the head.
         """
         self.loss = loss
         self.rank_by = rank_by
@@ -103,7 +108,9 @@ class AcenasPaper(PaperRanker, PretrainedRanker):
         if self.rank_by == "label":
             terms = [term.rpartition("*") for term in loss.split("+")]
             if not any(name == "lambdarank" for *_, name in terms):
-                raise InputError(f"predictor '{self.name}': rank_by='label' is of lambdarank, not '{loss}'")
+                raise InputError(
+                    f"predictor '{self.name}': rank_by='label' applies to lambdarank, not to '{loss}'"
+                )
             loss = "+".join(
                 weight + star + (f"{name}_by_label" if name == "lambdarank" else name)
                 for weight, star, name in terms
@@ -114,10 +121,10 @@ class AcenasPaper(PaperRanker, PretrainedRanker):
         return (values - np.nanmean(values)) / (np.nanstd(values) or 1.0)
 
     def _pretrain(self, inputs: Inputs, targets: Tensor, seed: int) -> WeakHeads:
-        """Train on four fifths of the networks: the published code only reports how the rest is predicted.
+        """Train on four fifths of the networks: the published code only reports the error on the rest.
 
-        The heads learn as one, side by side where repeats are elsewhere: a step is many small operations, so
-        that a head costs next to nothing beside the others.
+        The heads are batched along the axis of repeats: a step consists of many small operations, so that
+        further heads cost next to nothing.
         """
         rngs = generators([seed])
         chosen = torch.randperm(len(targets), generator=rngs[0])[: max(1, len(targets) * 4 // 5)]

@@ -17,7 +17,7 @@ from predictors.base import Predictor
 from predictors.errors import PredictorError
 from predictors.hyperparameters import one_line, parameter_defaults, snake_case
 from predictors.identity import changed_arguments, describe_object, identify
-from predictors.sources import source_modules
+from predictors.sources import pickle_by_value, source_modules
 
 __all__ = ["Adapted", "Encoded", "as_predictor", "source_modules"]
 
@@ -52,13 +52,16 @@ def as_predictor(ranker: object, name: str = "", **params: Any) -> Predictor:  #
             f"{describe_object(ranker)} is already an instance: pass its class to set {', '.join(params)}"
         )
     if isinstance(made, Predictor):
+        pickle_by_value(made)
         return made
     if not all(callable(getattr(made, method, None)) for method in ("fit", "predict")):
         raise InputError(
             f"{describe_object(made)} is not a predictor: "
             "it needs the methods fit(graphs, y) and predict(graphs)"
         )
-    return Adapted(made, name=name)
+    adapted = Adapted(made, name=name)
+    pickle_by_value(adapted)
+    return adapted
 
 
 def _instantiate(kind: type, params: dict[str, Any]) -> object:

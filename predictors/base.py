@@ -47,10 +47,12 @@ class Predictor(ABC):
         canonical: Whether architectures reach `_fit` and `_predict` in their canonical form
             (`Graphs.effective`), so that twins score alike. False for predictors that do not look at graphs,
             and for published methods that tell twins apart.
+        max_train_size: Largest number of training labels that it can learn from; None for no known limit.
         quick: Hyper-parameters that make a slow predictor quick, for trying things out.
     """
 
     canonical: ClassVar[bool] = True
+    max_train_size: ClassVar[int | None] = None
     quick: ClassVar[Mapping[str, Any]] = {}
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:  # noqa: ANN401
@@ -126,7 +128,8 @@ class Predictor(ABC):
             self, fitted.
 
         Raises:
-            InputError: No architectures, labels of another length, or a label that is NaN or infinite.
+            InputError: No architectures or more than `max_train_size`, labels of another length, or a label
+                that is NaN or infinite.
             PredictorError: `_fit` failed.
         """
         labels = self._check_labels(graphs, y)
@@ -174,6 +177,18 @@ class Predictor(ABC):
     def _predict(self, graphs: Graphs) -> np.ndarray:
         """Return the scores (n,) of architectures (canonical and distinct if `canonical`)."""
 
+    def check_train_size(self, train_size: int) -> None:
+        """Check that this predictor can learn from `train_size` labels.
+
+        Raises:
+            InputError: More than `max_train_size`.
+        """
+        if self.max_train_size is not None and train_size > self.max_train_size:
+            raise InputError(
+                f"predictor '{self.name}' can learn from at most {self.max_train_size:,} training labels, "
+                f"not {train_size:,}; use fewer labels or another predictor"
+            )
+
     def _check_labels(self, graphs: Graphs, y: np.ndarray) -> np.ndarray:
         labels = np.asarray(y, np.float64)
         if labels.shape != (len(graphs),) or len(graphs) == 0:
@@ -181,6 +196,7 @@ class Predictor(ABC):
                 f"predictor '{self.name}': {len(graphs)} architectures with labels of shape {labels.shape}; "
                 "at least one architecture and one label for each are required"
             )
+        self.check_train_size(len(graphs))
         bad = np.flatnonzero(~np.isfinite(labels))
         if len(bad):
             raise InputError(

@@ -22,14 +22,14 @@ class BrpNas(PaperRanker, PretrainedRanker):
     """Graph convolutions, the mean of the nodes, and a linear classifier of pairs of embeddings.
 
     The classifier says how much better the first of a pair is: d(i, j) = a(i) + c(j), where a and c are
-    linear in the two embeddings, the difference of the published classifier's two outputs. It learns from
+    linear in the two embeddings: the difference of the published classifier's two outputs. It learns from
     all ordered pairs; the target is the softmax of the pair's labels. Architectures are ordered by how many
     others they beat. As i beats j where c(j) > −a(i), the number of wins never falls as a(i) grows, whatever
-    the others are: a(i) is the order by wins, with the ties broken, and is what `predict` returns. Nothing
-    needs to be counted, and a score does not depend on what else is scored.
+    the others are: `predict` returns a(i), the order by wins with ties broken. Nothing has to be counted,
+    and a score does not depend on what else is scored.
 
-    It costs much: a step takes each training graph through the 600-wide layers, and 100 labels are 9,900
-    pairs, 154 steps an epoch. `max_steps` bounds that; the paper has no bound.
+    It is slow: a step takes each training graph through the 600-wide layers, and 100 labels are 9,900 pairs,
+    154 steps per epoch. `max_steps` bounds that; the paper has no bound.
 
     Source: Dudziak et al., BRP-NAS, NeurIPS 2020 (arXiv 2007.08668): classifier, hyper-parameters, pruned
     graphs; average pooling in place of a global node, the symmetric normalisation, and pretraining on FLOPs
@@ -59,7 +59,14 @@ class BrpNas(PaperRanker, PretrainedRanker):
         pretrain_batch: int = 10,
         pretrain_lr: float = 4e-4,
     ) -> None:
-        """Store the hyper-parameters; see PaperRanker and PretrainedRanker. `batch` counts pairs."""
+        """Store the hyper-parameters; the others are described in PaperRanker and PretrainedRanker.
+
+        Hyper-parameters:
+            width: Features of a node.
+            layers: Graph convolutions.
+            batch: Pairs in a batch.
+            epochs: Passes over all ordered pairs, up to `max_steps` steps in total.
+        """
         self.width = width
         self.layers = layers
         self.dropout = dropout
@@ -103,14 +110,14 @@ class _Encoder(nn.Module):
 
 
 class _PairNet(nn.Module):
-    """An encoder, and the part of each place of a pair in "the first is better"."""
+    """An encoder, and how much each place of a pair contributes to "the first is better"."""
 
     def __init__(self, encoder: nn.Module, head: nn.Module) -> None:
         super().__init__()
         self.encoder, self.head = encoder, head
 
     def places(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
-        """Return a and c, (r, b) each: what a graph says for "better" as the first, and as the second."""
+        """Return a and c, (r, b) each: a graph's contribution as the first of a pair, and as the second."""
         first, second = self.head(self.encoder(inputs)).unbind(-1)
         return first, second
 
@@ -135,8 +142,7 @@ class Pairs:
     def loss(self, rows: Tensor) -> Tensor:
         """Return the loss (r,) of pairs (r, b), each numbered by its first and then by its second item.
 
-        Where the training set is no larger than the pairs' items, each graph is encoded once and serves all
-        its pairs.
+        Where the training set is no larger than the number of items in the pairs, each graph is encoded once.
         """
         first, second = self.pairs(rows)
         if self.n <= 2 * rows.shape[1]:
@@ -150,13 +156,13 @@ class Pairs:
         return cross_entropy(a + c, apart).mean(-1)
 
     def pairs(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the first and the second items (r, b) of numbered pairs; they differ if there are two."""
+        """Return the first and second items (r, b) of numbered pairs; they differ if n > 1."""
         others = max(1, self.n - 1)
         first, second = rows // others, rows % others
         return first, (second + (second >= first).long()).clamp_max(self.n - 1)
 
     def quality(self) -> Tensor:
-        """Return the negated loss (r,) of all pairs as the network is now."""
+        """Return the negated loss (r,) of all pairs under the current network."""
         self.net.eval()
         with torch.no_grad():
             a, c = self.net.places(self.inputs)
@@ -170,7 +176,7 @@ def cross_entropy(difference: Tensor, apart: Tensor) -> Tensor:
     """Return the cross entropy of "the first is better" by `difference` under the softmax of the labels.
 
     Args:
-        difference: By how much the classifier puts the first before the second.
+        difference: By how much the classifier prefers the first to the second.
         apart: By how much the first one's label is above the second one's.
     """
     return F.binary_cross_entropy_with_logits(difference, torch.sigmoid(apart), reduction="none")

@@ -25,7 +25,13 @@ class GaussianProcess(Predictor):
     """
 
     def __init__(self, *, nu: float = 1.5, length_scale: float = 5.0, noise: float = 0.1) -> None:
-        """Use a Matérn kernel of smoothness `nu`; fitting begins at this length scale and noise variance."""
+        """Store the hyper-parameters.
+
+        Hyper-parameters:
+            nu: Smoothness of the Matérn kernel.
+            length_scale: Length scale at which the fit starts.
+            noise: Noise variance at which the fit starts.
+        """
         self.nu = nu
         self.length_scale = length_scale
         self.noise = noise
@@ -39,7 +45,7 @@ class GaussianProcess(Predictor):
         model = GaussianProcessRegressor(kernel, normalize_y=True, random_state=seed)
         if min(self.nu, self.length_scale, self.noise) <= 0:
             raise InputError(f"predictor '{self.name}': nu, length_scale and noise must be positive")
-        with warnings.catch_warnings():  # a scale at its bound is an answer, not a fault
+        with warnings.catch_warnings():  # a scale at its bound is a valid fit
             warnings.simplefilter("ignore", ConvergenceWarning)
             self.model_ = model.fit(self.scaler_.transform(features), labels)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -12,7 +15,9 @@ from predictors.nn.ranker import TorchRanker
 
 
 class Gcn(TorchRanker):
-    """GraphEncoder beside the path statistics of the graph, and a head; trained on the labels alone."""
+    """A head on GraphEncoder's embedding and the path statistics; trained on the labels alone."""
+
+    quick: ClassVar[Mapping[str, Any]] = {"epochs": 30}
 
     def __init__(
         self,
@@ -27,7 +32,12 @@ class Gcn(TorchRanker):
         lr: float = 3e-3,
         weight_decay: float = 0.01,
     ) -> None:
-        """Store the hyper-parameters; see TorchRanker and GraphEncoder."""
+        """Store the hyper-parameters; the others are described in TorchRanker.
+
+        Hyper-parameters:
+            width: Features of a node, and units of the head's hidden layer.
+            layers: Rounds of message passing in GraphEncoder.
+        """
         self.loss = loss
         self.width = width
         self.layers = layers

@@ -12,6 +12,7 @@ from data.errors import InputError
 from data.names import check_name
 
 _NAMED = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_SECTIONS = ("Args:", "Attributes:", "Hyper-parameters:")
 _SHORT = Repr()
 _SHORT.maxstring = _SHORT.maxother = 60
 
@@ -76,8 +77,8 @@ def snake_case(name: str) -> str:
 def documented_parameters(kind: type) -> list[tuple[str, Any, str]]:
     """Return (name, default, description) of every constructor argument of a class.
 
-    Descriptions come from the "Args:" section of `__init__` and the "Args:" and "Attributes:" sections of
-    the class and its bases, in that order; "" for an argument that none of them mentions.
+    Descriptions come from the sections "Hyper-parameters:", "Args:" and "Attributes:" in the docstrings of
+    `__init__` and of the class, then of its bases; "" for an argument that none of them mentions.
     """
     texts: dict[str, str] = {}
     for base in kind.__mro__:
@@ -88,13 +89,13 @@ def documented_parameters(kind: type) -> list[tuple[str, Any, str]]:
 
 
 def _sections(doc: str) -> dict[str, str]:
-    """Return the descriptions by name in the "Args:" and "Attributes:" sections of a Google docstring."""
+    """Return the descriptions by name in the sections of a Google docstring."""
     found: dict[str, str] = {}
     names: list[str] = []
     inside = False
     for line in doc.splitlines():
         if line and not line.startswith(" "):
-            inside, names = line.strip() in ("Args:", "Attributes:"), []
+            inside, names = line.strip() in _SECTIONS, []
         elif inside and (entry := re.match(r"    (\w[\w, ]*)(?: \([^)]*\))?: +(.*)", line)):
             names = [name.strip() for name in entry[1].split(",")]
             found |= dict.fromkeys(names, entry[2].strip())

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 from lightgbm import Dataset, record_evaluation, train
-from lightgbm.basic import LightGBMError
 
 from data.encode import path_statistics
 from data.errors import InputError
 from data.graphs import Graphs
 from predictors.base import Predictor
+
+QUERY_LIMIT = 10_000  # LightGBM's limit on the rows of one ranking query
+MAX_LEAVES = 131_072  # and on the leaves of a tree
 
 
 class Lambdamart(Predictor):
@@ -20,6 +23,9 @@ class Lambdamart(Predictor):
     Source: Burges, From RankNet to LambdaRank to LambdaMART, 2010. The number of trees is chosen by
     cross-validation on the training labels: the one with the best mean NDCG of the held-out folds.
     """
+
+    max_train_size: ClassVar[int | None] = QUERY_LIMIT
+    quick: ClassVar[Mapping[str, Any]] = {"max_trees": 60}
 
     def __init__(
         self,
@@ -31,7 +37,16 @@ class Lambdamart(Predictor):
         max_trees: int = 300,
         folds: int = 5,
     ) -> None:
-        """Boost at most `max_trees` trees; labels from their 20 % quantile up get grades 0 to `grades`."""
+        """Store the hyper-parameters.
+
+        Hyper-parameters:
+            num_leaves: Leaves of a tree, 2 to 131,072.
+            learning_rate: Shrinkage of each tree.
+            min_data_in_leaf: Fewest training architectures in a leaf.
+            grades: Highest relevance grade; labels from their 20 % quantile up get grades 0 to `grades`.
+            max_trees: Largest number of trees.
+            folds: Folds of the cross-validation that chooses the number of trees.
+        """
         self.num_leaves = num_leaves
         self.learning_rate = learning_rate
         self.min_data_in_leaf = min_data_in_leaf
@@ -40,17 +55,32 @@ class Lambdamart(Predictor):
         self.folds = folds
 
     def _fit(self, graphs: Graphs, y: np.ndarray, seed: int) -> None:
-        if self.folds < 2 or self.max_trees < 1:
-            raise InputError(f"predictor '{self.name}': folds must be at least 2, max_trees at least 1")
+        self._check_hyperparameters()
         features, grades = path_statistics(graphs), _grades(y, self.grades)
-        try:
-            self.trees_ = self._choose_trees(features, grades, seed)
-            self.model_ = train(self._params(seed), Dataset(features, grades, group=[len(y)]), self.trees_)
-        except LightGBMError as error:
-            raise InputError(f"predictor '{self.name}': {error}") from error
+        self.trees_ = self._choose_trees(features, grades, seed)
+        self.model_ = train(self._params(seed), Dataset(features, grades, group=[len(y)]), self.trees_)
 
     def _predict(self, graphs: Graphs) -> np.ndarray:
         return np.asarray(self.model_.predict(path_statistics(graphs)))
+
+    def _check_hyperparameters(self) -> None:
+        """Check what LightGBM would only refuse in the middle of the work."""
+        lowest = {
+            "num_leaves": 2, "min_data_in_leaf": 0, "grades": 1, "max_trees": 1, "folds": 2,
+        }  # fmt: skip
+        for name, least in lowest.items():
+            if getattr(self, name) < least:
+                raise InputError(
+                    f"predictor '{self.name}': {name} must be at least {least}, not {getattr(self, name)}"
+                )
+        if self.num_leaves > MAX_LEAVES:
+            raise InputError(
+                f"predictor '{self.name}': num_leaves must be at most {MAX_LEAVES:,}, not {self.num_leaves:,}"
+            )
+        if not self.learning_rate > 0:
+            raise InputError(
+                f"predictor '{self.name}': learning_rate must be positive, not {self.learning_rate}"
+            )
 
     def _choose_trees(self, features: np.ndarray, grades: np.ndarray, seed: int) -> int:
         fold = np.random.default_rng(seed).permutation(len(grades)) % self.folds
@@ -74,7 +104,7 @@ class Lambdamart(Predictor):
             "learning_rate": self.learning_rate,
             "min_data_in_leaf": self.min_data_in_leaf,
             "label_gain": list(range(self.grades + 1)),
-            "lambdarank_truncation_level": 10_000,
+            "lambdarank_truncation_level": QUERY_LIMIT,
             "eval_at": [10],
             "deterministic": True,
             "num_threads": 1,

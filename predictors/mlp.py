@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 from torch import Tensor, nn
 
 from data.graphs import Graphs
@@ -12,6 +15,8 @@ from predictors.nn.ranker import TorchRanker
 
 class Mlp(TorchRanker):
     """Fully connected layers over standardised features."""
+
+    quick: ClassVar[Mapping[str, Any]] = {"epochs": 40}
 
     def __init__(
         self,
@@ -26,7 +31,12 @@ class Mlp(TorchRanker):
         lr: float = 3e-3,
         weight_decay: float = 0.01,
     ) -> None:
-        """Store the hyper-parameters; see TorchRanker. `layers` are hidden ones, `width` their units."""
+        """Store the hyper-parameters; the others are described in TorchRanker.
+
+        Hyper-parameters:
+            width: Units of a hidden layer.
+            layers: Hidden layers.
+        """
         self.loss = loss
         self.width = width
         self.layers = layers

@@ -25,8 +25,8 @@ class NeuralPredictor(PaperRanker):
 
     Source: Wen et al., Neural Predictor for Neural Architecture Search, ECCV 2020 (arXiv 1912.00848): the
     one-stage regressor, with learning rate and batch as AceNAS's comparison has them; dropout of 0.1 after
-    each layer and in the head as in the reimplementation by AceNAS's authors. They compare with something
-    else under this name: four layers of GraphConv, along the edges only.
+    each layer and in the head as in the reimplementation by AceNAS's authors. Their comparison uses a
+    different network under this name: four layers of GraphConv, along the edges only.
     """
 
     canonical: ClassVar[bool] = False
@@ -47,7 +47,14 @@ class NeuralPredictor(PaperRanker):
         lr: float = 2e-4,
         weight_decay: float = 1e-3,
     ) -> None:
-        """Store the hyper-parameters; see PaperRanker."""
+        """Store the hyper-parameters; the others are described in PaperRanker and TorchRanker.
+
+        Hyper-parameters:
+            width: Features of a node.
+            layers: Bidirectional graph convolutions.
+            head_width: Units of the head's hidden layer.
+            dropout: Rate of dropout after each layer and in the head.
+        """
         self.loss = loss
         self.width = width
         self.layers = layers

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 import numpy as np
 from sklearn.ensemble import RandomForestRegressor
 
@@ -13,10 +16,18 @@ from predictors.base import Predictor
 class RandomForest(Predictor):
     """Mean of regression trees grown on bootstrap samples."""
 
+    quick: ClassVar[Mapping[str, Any]] = {"n_estimators": 30}
+
     def __init__(
         self, *, n_estimators: int = 300, min_samples_leaf: int = 1, max_features: float = 1.0
     ) -> None:
-        """Grow `n_estimators` trees; a split looks at the share `max_features` of the features."""
+        """Store the hyper-parameters.
+
+        Hyper-parameters:
+            n_estimators: Number of trees.
+            min_samples_leaf: Fewest training architectures in a leaf.
+            max_features: Share of the features that a split considers.
+        """
         self.n_estimators = n_estimators
         self.min_samples_leaf = min_samples_leaf
         self.max_features = max_features

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.machinery
 import inspect
 import sys
 import sysconfig
@@ -37,6 +38,26 @@ def source_modules(predictor: object) -> list[str | Path] | None:
             return None
         found |= _sources(module)
     return sorted(found, key=str)
+
+
+def pickle_by_value(predictor: object) -> None:
+    """Let cloudpickle send a predictor's classes by value where another process could not import them.
+
+    These are the modules of single files ("./my_ranker.py"), and those next to them that they import.
+    """
+    import cloudpickle
+
+    for part in _parts(predictor, set()):
+        module = sys.modules.get(part.__module__)
+        file = getattr(module, "__file__", None)
+        top = part.__module__.partition(".")[0]
+        if not module or not file or top in {*sys.stdlib_module_names, *_VERSIONED, *_OURS}:
+            continue
+        files = {path for path in _sources(module) if isinstance(path, Path)}
+        for own in list(sys.modules.values()):
+            path = getattr(own, "__file__", None)
+            if path and Path(path).resolve() in files and not _is_importable(own):
+                cloudpickle.register_pickle_by_value(own)
 
 
 def _parts(thing: object, seen: set[int]) -> Iterator[type | FunctionType]:
@@ -93,6 +114,13 @@ def _sources(module: ModuleType) -> set[str | Path]:
 
 def _top(module: ModuleType) -> str:
     return module.__name__.partition(".")[0]
+
+
+def _is_importable(module: ModuleType) -> bool:
+    """Return whether another process with the same search path finds the module under its name."""
+    package = sys.modules.get(_top(module), module)
+    found = importlib.machinery.PathFinder.find_spec(package.__name__)
+    return found is not None and found.origin == package.__file__
 
 
 @cache

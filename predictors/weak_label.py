@@ -17,11 +17,15 @@ class WeakLabel(Predictor):
     canonical: ClassVar[bool] = False
 
     def __init__(self, *, column: str = "") -> None:
-        """Rank by `column`; by default the first weak label that training architectures have."""
+        """Store the hyper-parameter.
+
+        Hyper-parameters:
+            column: The weak label to rank by; "" for the first that the training architectures have.
+        """
         self.column = column
 
     def lacks(self, weak: Collection[str]) -> tuple[str, ...]:
-        """Return the column if it is missing; without a named column any one will do."""
+        """Return the column if it is missing; without a named column, any weak label will do."""
         named = (self.column,) if self.column else ()
         return tuple(c for c in named if c not in weak) if weak else named or ("of any name",)
 

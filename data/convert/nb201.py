@@ -18,6 +18,7 @@ import pyarrow.csv as pacsv
 
 from data.errors import TableError
 from data.spaces.edges import NB201 as SPACE
+from data.spaces.nb201_costs import get_costs
 from data.table import Table
 
 N_CELLS = 15_625
@@ -55,14 +56,6 @@ HARDWARE = (
     "fpga_energy",
 )
 
-# The CIFAR-10 network has three stages of five cells, with 16, 32, 64 channels on 32, 16, 8 pixels square.
-# An operation costs its multiply-adds (conv: k·k·C·C, pool: k·k·C for each pixel), a convolution also
-# three passes of its ReLU and batch norm (3·C) and the two batch norm weights of a channel. In units, not
-# millions: the published numbers come out without rounding errors.
-_STAGES = ((16, 32 * 32), (32, 16 * 16), (64, 8 * 8))
-_CELLS_PER_STAGE = 5
-_FIXED_FLOPS, _FIXED_PARAMS = 7_943_872, 73_306  # stem, two reduction blocks, classifier
-
 
 def accuracies(files: Mapping[str, Path]) -> Table:
     """Return the main table: 15,625 rows in the official index order, accuracy in %, costs in M."""
@@ -81,7 +74,7 @@ def accuracies(files: Mapping[str, Path]) -> Table:
         name: _percent(source, official, _float(main[official])) for name, official in TEST_COLUMNS.items()
     }
     gdas = _gdas(_file(files, "nas-201-GDAS-accuracies.json"), (230, 249))
-    flops, params = _costs()
+    costs = get_costs(SPACE.enumerate())
     return _table(
         cells,
         {
@@ -93,8 +86,8 @@ def accuracies(files: Mapping[str, Path]) -> Table:
                 _file(files, "nb201_ImageNet16-120_valid_nets.csv"), N_REACHABLE, named=True
             )[cells],
             **{f"gdas{epoch}_acc": values for epoch, values in gdas.items()},
-            "flops": flops[cells],
-            "params": params[cells],
+            "flops": costs.flops[cells],
+            "params": costs.params[cells],
             "ta_gates_split": _ta_gates(files).take(pa.array(cells)),
         },
     )
@@ -234,19 +227,6 @@ def _ta_gates(files: Mapping[str, Path]) -> pa.Array:
 def _classes(unique: pa.Array) -> np.ndarray:
     """Return a number for each distinct string, in order of first appearance."""
     return np.asarray(unique.dictionary_encode().indices.to_numpy(), np.int64)
-
-
-def _costs() -> tuple[np.ndarray, np.ndarray]:
-    """Return (flops, params) of each cell number (15,625,), in millions."""
-    flops, params = dict.fromkeys(SPACE.edge_ops, 0), dict.fromkeys(SPACE.edge_ops, 0)
-    for channels, pixels in _STAGES:
-        for op, kernel in (("nor_conv_1x1", 1), ("nor_conv_3x3", 9)):
-            flops[op] += _CELLS_PER_STAGE * pixels * (kernel * channels**2 + 3 * channels)
-            params[op] += _CELLS_PER_STAGE * (kernel * channels**2 + 2 * channels)
-        flops["avg_pool_3x3"] += _CELLS_PER_STAGE * pixels * 9 * channels
-    codes = SPACE.enumerate()
-    units = [np.array([cost[op] for op in SPACE.edge_ops])[codes].sum(1) for cost in (flops, params)]
-    return (units[0] + _FIXED_FLOPS) / 1e6, (units[1] + _FIXED_PARAMS) / 1e6
 
 
 def _numbers(path: Path, names: Sequence[str], rows: int, *, named: bool = False) -> Table:

@@ -57,10 +57,10 @@ def ablate(options: Options) -> None:
     """
     from eval.ablate import METRICS
     from eval.ablate import ablate as run
-    from eval.ablate.arms import records_of, sheets_of
+    from eval.ablate.arms import get_tables, records_of
     from eval.command.messages import say, show_messages
     from eval.evaluate import Command
-    from eval.report.sheets import show
+    from eval.report.text import show
 
     show_messages()
     arguments = options.arguments()
@@ -73,7 +73,7 @@ def ablate(options: Options) -> None:
         **arguments,
     )
     done.report(done.results.folder / "ablation.html")
-    show(options.format_.value, sheets_of(done.arms, done.base), records_of(done.arms))
+    show(options.format_.value, get_tables(done.arms, done.base), records_of(done.arms))
     say(f"rows, scores and ablation.html are in {done.results.folder}")
 
 

@@ -5,20 +5,27 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from data.errors import InputError
 from eval.metrics import METRICS
-from eval.report.numbers import difference, interval, repeats
-from eval.report.sheets import Sheet
-from eval.report.summary import TASK_KEYS
+from eval.report.notices import get_notices
+from eval.report.numbers import count, difference, interval, number, repeats
+from eval.report.page import write_page
+from eval.report.plots import Plot, Series, finite, slug
+from eval.report.summary import LEVEL, TASK_KEYS
+from eval.report.table import TextTable
 from eval.results import Row
 from eval.stats import holm, mean_interval, paired_difference, paired_pvalue
 
 if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
+    from eval.ablate import Ablation
+
+_TEST = "below each arm its difference from the base, paired over repeats; p after Holm's correction"
+_EFFECTS = ((1, "better"), (-1, "worse"))
 
 
 @dataclass(frozen=True)
@@ -114,58 +121,101 @@ def compare(rows: Sequence[Row], base: str) -> list[Arm]:
     return arms
 
 
-def sheets_of(arms: Sequence[Arm], base: str) -> list[Sheet]:
+def get_tables(arms: Sequence[Arm], base: str) -> list[TextTable]:
     """Return one table a task: each arm's metrics, and below its difference from the base."""
-    sheets = []
+    tables = []
     for (dataset, protocol, size), of_task in _by_task(arms).items():
         metrics = list(dict.fromkeys(arm.metric for arm in of_task))
         by_arm: dict[str, dict[str, Arm]] = {}
         for arm in of_task:
             by_arm.setdefault(arm.arm, {})[arm.metric] = arm
-        rows = []
+        rows: list[list[str]] = []
         for name, found in by_arm.items():
             rows.append([name, *(interval(a.mean, a.ci_low, a.ci_high) for a in found.values())])
             if name != base:
-                rows.append(["  − base", *(_difference(a) for a in found.values())])
-        arrows = [f"{m} {'↑' if METRICS[m].direction > 0 else '↓'}" for m in metrics]
-        title = f"{dataset}, {protocol}, {size} training labels, {repeats(of_task[0].repeats)}; base: {base}"
-        sheets.append(Sheet(title, ["arm", *arrows], rows))
-    return sheets
-
-
-def figures_of(arms: Sequence[Arm], base: str) -> list[tuple[str, Figure]]:
-    """Return one plot a metric: the difference of each arm from the base with its interval."""
-    from plotly.graph_objects import Figure
-
-    figures = []
-    for metric in dict.fromkeys(arm.metric for arm in arms):
-        figure = Figure()
-        tasks = _by_task([arm for arm in arms if arm.metric == metric and arm.arm != base])
-        for (dataset, protocol, size), found in tasks.items():
-            figure.add_scatter(
-                x=[arm.difference for arm in found],
-                y=[arm.arm for arm in found],
-                error_x={
-                    "type": "data",
-                    "symmetric": False,
-                    "array": [arm.difference_high - arm.difference for arm in found],
-                    "arrayminus": [arm.difference - arm.difference_low for arm in found],
-                },
-                mode="markers",
-                name=f"{dataset}, {protocol}, {size} labels",
+                rows.append(["− base", *(_difference(a) for a in found.values())])
+        tables.append(
+            TextTable(
+                title=f"{dataset}, {protocol}, {count(size, 'training label')}, base: {base}",
+                subtitle=f"{repeats(of_task[0].repeats)}; {_TEST}",
+                header=["arm", *metrics],
+                directions=[0, *(METRICS[m].direction for m in metrics)],
+                rows=rows,
+                caption=f"Ablation of {base} on {dataset}, protocol {protocol}, "
+                f"{count(size, 'training label')}: mean over {repeats(of_task[0].repeats)} with its 95 % "
+                "interval. Below each arm its difference from the base, paired over repeats, with its 95 % "
+                "interval and p-value (paired sign-flip test, Holm's correction over arms).",
             )
-        figure.add_vline(x=0, line_dash="dash")
-        figure.update_layout(
-            height=120 + 36 * len({arm.arm for arm in arms}),
-            margin={"t": 20, "b": 50},
-            template="plotly_white",
-            scattermode="group",
-            xaxis_title=f"{metric}: arm minus {base}",
-            yaxis={"autorange": "reversed", "automargin": True},
         )
+    return tables
+
+
+def get_conclusions(arms: Sequence[Arm], base: str) -> list[str]:
+    """Return a sentence for each task and metric: which arms are better or worse than the base."""
+    sentences = []
+    for (dataset, protocol, size), of_task in _by_task(arms).items():
+        for metric in dict.fromkeys(arm.metric for arm in of_task):
+            changes = [arm for arm in of_task if arm.metric == metric and arm.arm != base]
+            task = f"{metric} on {dataset}, {protocol}, {count(size, 'label')}"
+            parts = [_effect(changes, METRICS[metric].direction * sign, name) for sign, name in _EFFECTS]
+            if changes and not any(parts):
+                parts = [f"no change can be told apart from {base} with {repeats(changes[0].repeats)}"]
+            if any(parts):
+                sentences.append(f"{task}: {'; '.join(part for part in parts if part)}.")
+    return sentences
+
+
+def _effect(changes: Sequence[Arm], sign: int, name: str) -> str:
+    """Return which arms differ significantly from the base in one direction, the largest effect first."""
+    clear = [arm for arm in changes if sign * arm.difference > 0 and arm.p_adjusted <= LEVEL]
+    clear.sort(key=lambda arm: -abs(arm.difference))
+    named = [f"{arm.arm} ({number(arm.difference, signed=True)})" for arm in clear]
+    return f"{name} than the base: {', '.join(named)}" if named else ""
+
+
+def get_plots(arms: Sequence[Arm], base: str) -> list[Plot]:
+    """Return one plot a metric: the difference of each arm from the base with its interval."""
+    plots = []
+    names = [name for name in dict.fromkeys(arm.arm for arm in arms) if name != base]
+    for metric in dict.fromkeys(arm.metric for arm in arms):
+        tasks = _by_task([arm for arm in arms if arm.metric == metric and arm.arm != base])
         better = "right" if METRICS[metric].direction > 0 else "left"
-        figures.append((f"{metric}: difference from the base (better is to the {better})", figure))
-    return figures
+        plots.append(
+            Plot(
+                name=slug("ablation", metric),
+                caption=f"{metric}: difference from the base (better is to the {better})",
+                x_title=f"{metric}: arm minus {base}",
+                y_title="",
+                rows=names,
+                rules=[0.0],
+                series=[
+                    Series(
+                        name=f"{dataset}, {protocol}, {count(size, 'label')}",
+                        x=finite([arm.difference for arm in found]),
+                        y=[names.index(arm.arm) for arm in found],
+                        low=finite([arm.difference_low for arm in found]),
+                        high=finite([arm.difference_high for arm in found]),
+                    )
+                    for (dataset, protocol, size), found in tasks.items()
+                ],
+            )
+        )
+    return plots
+
+
+def write_ablation(path: Path, ablation: Ablation) -> None:
+    """Write the page of an ablation."""
+    arms, base, results = ablation.arms, ablation.base, ablation.results
+    write_page(
+        path,
+        title=f"{results.rows[0]['title']}: ablation of {base}",
+        conclusions=get_conclusions(arms, base),
+        notices=get_notices(results.rows),
+        notes=results.notes,
+        plots=get_plots(arms, base),
+        tables=get_tables(arms, base),
+        settings=results.settings,
+    )
 
 
 def records_of(arms: Sequence[Arm]) -> list[dict[str, Any]]:

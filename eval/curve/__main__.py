@@ -49,9 +49,9 @@ def curve(options: Options) -> None:
     from eval.command.messages import say, show_messages
     from eval.curve import METRICS, TRAIN_SIZES
     from eval.curve import curve as run
-    from eval.curve.savings import records_of, sheets_of
+    from eval.curve.savings import get_tables, records_of
     from eval.evaluate import Command
-    from eval.report.sheets import show
+    from eval.report.text import show
 
     show_messages()
     arguments = options.arguments()
@@ -67,7 +67,7 @@ def curve(options: Options) -> None:
     done.report(done.results.folder / "curve.html")
     show(
         options.format_.value,
-        sheets_of(summaries, done.subject, done.reference),
+        get_tables(summaries, done.subject, done.reference),
         records_of(summaries, done.subject, done.reference),
     )
     say(f"rows, scores and curve.html are in {done.results.folder}")

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from eval.metrics import METRICS
-from eval.report.numbers import interval
-from eval.report.sheets import Sheet
+from eval.report.notices import get_notices
+from eval.report.numbers import count, interval, repeats
+from eval.report.page import write_page
+from eval.report.plots import Plot, Series, finite, slug
 from eval.report.summary import Summary
+from eval.report.table import UNICODE, TextTable
 
 if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
+    from eval.curve import Curve as Curves
 
 Curve = list[Summary]
 
@@ -46,19 +50,59 @@ def labels_needed(curve: Curve, quality: float) -> float:
     return float(np.exp(sizes[at - 1] + share * (sizes[at] - sizes[at - 1])))
 
 
-def sheets_of(summaries: Sequence[Summary], subject: str, reference: str) -> list[Sheet]:
+def get_tables(summaries: Sequence[Summary], subject: str, reference: str) -> list[TextTable]:
     """Return one table a metric: both curves, and the labels the reference needs to keep up."""
-    sheets = []
+    tables = []
     for (dataset, protocol, metric), by_predictor in curves_of(summaries).items():
         rows = []
         for ours, theirs in zip(by_predictor[subject], by_predictor[reference], strict=True):
             needed, factor = _saving(ours, by_predictor[reference])
             entries = [interval(s.mean, s.ci_low, s.ci_high) for s in (ours, theirs)]
-            rows.append([str(ours.train_size), *entries, needed, factor])
-        header = ["labels", subject, reference, f"labels {reference} needs", "saved"]
-        arrow = "↑" if METRICS[metric].direction > 0 else "↓"
-        sheets.append(Sheet(f"{metric} {arrow}, {dataset}, {protocol}", header, rows))
-    return sheets
+            rows.append([f"{ours.train_size:,}", *entries, needed, factor])
+        direction, n = METRICS[metric].direction, by_predictor[subject][0].repeats
+        arrow = UNICODE.up if direction > 0 else UNICODE.down
+        what = f"{metric} {arrow}, {dataset}, {protocol}"
+        tables.append(
+            TextTable(
+                title=what,
+                subtitle=f"means over {repeats(n)} with their 95 % intervals",
+                header=["labels", subject, reference, f"labels {reference} needs", "saved"],
+                rows=rows,
+                caption=f"{what}: mean over {repeats(n)} with its 95 % interval, and the labels that "
+                f"{reference} needs for the quality of {subject}, read off its curve.",
+            )
+        )
+    return tables
+
+
+def get_conclusions(summaries: Sequence[Summary], subject: str, reference: str) -> list[str]:
+    """Return a sentence for each metric: how many labels the subject saves, and at which training sizes."""
+    sentences = []
+    for (dataset, protocol, metric), by_predictor in curves_of(summaries).items():
+        theirs = by_predictor[reference]
+        known = [(ours, labels_needed(theirs, ours.mean)) for ours in by_predictor[subject]]
+        read = [(ours, needed) for ours, needed in known if needed and math.isfinite(needed)]
+        beyond = [ours for ours, needed in known if math.isinf(needed)]
+        what = f"{metric} on {dataset}, {protocol}"
+        if read:
+            ours, needed = max(read, key=lambda pair: pair[1] / pair[0].train_size)
+            factor = needed / ours.train_size
+            verb = "saves most" if factor > 1 else "saves nothing: it is best"
+            sentences.append(
+                f"{what}: {subject} {verb} at {count(ours.train_size, 'label')}, for whose quality {reference} "
+                f"needs {needed:,.0f} ({factor:.1f}×)."
+            )
+        elif beyond:
+            sentences.append(
+                f"{what}: {subject} with {count(beyond[0].train_size, 'label')} is better than {reference} "
+                f"with any number up to {theirs[-1].train_size:,}."
+            )
+        else:
+            sentences.append(
+                f"{what}: {reference} matches {subject} with {count(theirs[0].train_size, 'label')} already, "
+                "the fewest that were tried, so no saving can be read off."
+            )
+    return sentences
 
 
 def records_of(summaries: Sequence[Summary], subject: str, reference: str) -> list[dict[str, Any]]:
@@ -85,29 +129,50 @@ def records_of(summaries: Sequence[Summary], subject: str, reference: str) -> li
     return records
 
 
-def figures_of(summaries: Sequence[Summary]) -> list[tuple[str, Figure]]:
+def get_plots(summaries: Sequence[Summary]) -> list[Plot]:
     """Return one plot a metric: each predictor's mean with its interval against the number of labels."""
-    from plotly.graph_objects import Figure
-
-    figures = []
+    plots = []
     for (dataset, protocol, metric), by_predictor in curves_of(summaries).items():
-        figure = Figure()
-        for predictor, curve in by_predictor.items():
-            figure.add_scatter(
-                x=[s.train_size for s in curve],
-                y=[s.mean for s in curve],
-                error_y={"type": "data", "array": [(s.ci_high or s.mean) - s.mean for s in curve]},
-                mode="lines+markers",
-                name=predictor,
+        sizes = sorted({s.train_size for curve in by_predictor.values() for s in curve})
+        better = "higher" if METRICS[metric].direction > 0 else "lower"
+        plots.append(
+            Plot(
+                name=slug("curve", metric, dataset, protocol),
+                caption=f"{metric} ({better} is better), {dataset}, {protocol}",
+                x_title="training labels",
+                y_title=metric,
+                x_log=True,
+                x_ticks=sizes,
+                bands=True,
+                series=[
+                    Series(
+                        name=predictor,
+                        x=[s.train_size for s in curve],
+                        y=finite([s.mean for s in curve]),
+                        low=finite([s.ci_low for s in curve]),
+                        high=finite([s.ci_high for s in curve]),
+                    )
+                    for predictor, curve in by_predictor.items()
+                ],
             )
-        figure.update_layout(
-            xaxis={"type": "log", "title": "true labels"},
-            yaxis_title=metric,
-            height=420,
-            template="plotly_white",
         )
-        figures.append((f"{metric}, {dataset}, {protocol}", figure))
-    return figures
+    return plots
+
+
+def write_curve(path: Path, curve: Curves) -> None:
+    """Write the page of a few-shot curve."""
+    results = curve.results
+    summaries = results.summaries()
+    write_page(
+        path,
+        title=f"{results.rows[0]['title']}: labels saved by {curve.subject} over {curve.reference}",
+        conclusions=get_conclusions(summaries, curve.subject, curve.reference),
+        notices=get_notices(results.rows),
+        notes=results.notes,
+        plots=get_plots(summaries),
+        tables=get_tables(summaries, curve.subject, curve.reference),
+        settings=results.settings,
+    )
 
 
 def _saving(ours: Summary, reference: Curve) -> tuple[str, str]:

@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.base import Benchmark
+from benchmarks.weak_labels import load_table
 from data.errors import InputError
 from data.names import check_name
+from data.table_files import table_suffix
 
 _log = logging.getLogger("acerank")
 _WORDS = ("none", "default", "supernet")
@@ -34,18 +36,13 @@ def take_weak(
         if trusted:
             raise InputError(f"a reason for {', '.join(trusted)}, but no weak labels were named")
         return bench, None
-    from data.readers import read, table_suffix  # not needed where no table is named
-
     names: list[str] = []
     for item in items:
         if table_suffix(Path(item)) and item not in bench.weak_names:
             if not Path(item).is_file():
                 raise InputError(f"there is no file '{item}' of weak labels")
             before, known = set(bench.weak_names), bench
-            found = read(Path(item))
-            for line in found.notices:
-                _log.info(line)
-            bench = bench.with_weak(found.table, source=item, trusted=trusted)
+            bench = load_table(bench, Path(item), trusted)
             added = [name for name in bench.weak_names if name not in before or _changed(known, bench, name)]
             if again := [name for name in added if name in before]:
                 _log.info("%s replaces %s of %s", item, ", ".join(again), bench.info.key)

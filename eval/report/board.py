@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import InputError
-from eval.report.numbers import repeats
-from eval.report.summary import TASK_KEYS, Summary
+from eval.report.numbers import count, percent, repeats
+from eval.report.summary import CORRECTED_T, LEVEL, TASK_KEYS, Summary
 from eval.stats import mean_ranks
-
-LEVEL = 0.05  # of the tests that `Summary.tied` comes from
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,22 @@ class Board:
     @property
     def decidable(self) -> bool:
         """Whether any difference from the best could come out significant with this many repeats."""
+        if self.first.test == CORRECTED_T:
+            return self.first.repeats > 1
         return (len(self.predictors) - 1) * 2.0 ** (1 - self.first.repeats) <= LEVEL
+
+    def conclusion(self, metric: str) -> str:
+        """Return one sentence on whether the best predictor of a metric can be told from the next best.
+
+        Where another baseline was named, from that one; "" where there is nothing to compare.
+        """
+        ranked = [self.cells[p, metric] for p in ordered(self.predictors, metric, self.cells)]
+        best = next(s for s in ranked if s.best)
+        others = [s for s in ranked if not s.best]
+        if not others:
+            return ""
+        clause = others[0].verdict if best.baseline == best.predictor else best.verdict
+        return f"{metric}: {clause}." if clause else ""
 
     @property
     def title(self) -> str:
@@ -61,22 +74,21 @@ class Board:
 
     @property
     def basis(self) -> str:
-        """What the predictors are trained on and judged on, in one line."""
+        """What the predictors are trained on and evaluated on, in one line."""
         s = self.first
-        size = f"{s.n_test:,.0f} architectures"
-        return f"trained on {s.label}, judged on {s.target} of {size}, {repeats(s.repeats)}"
+        size = count(round(s.n_test), "architecture")
+        return f"trained on {s.label}, evaluated on {s.target} of {size}, {repeats(s.repeats)}"
 
     @property
     def audit(self) -> str:
         """The leak audit in one sentence."""
         s = self.first
-        tested = f"the {s.n_test:,.0f} test architectures"
+        tested = f"the {count(round(s.n_test), 'test architecture')}"
         if s.n_twins == 0:
             return f"Leak audit: none of {tested} is a network that was trained on."
-        share = number(100 * s.n_twins / s.n_test, 1)
         return (
-            f"Leak audit: {s.n_twins:,.0f} of {tested} "
-            f"({share} %) are networks that were trained on; scores without these twins are given beside."
+            f"Leak audit: {s.n_twins:,.0f} of {tested} ({percent(s.n_twins / s.n_test)}) are networks that "
+            "were trained on; the scores without these twins are listed separately."
         )
 
 

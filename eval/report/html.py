@@ -1,104 +1,126 @@
-"""One-file HTML report: leaderboard, intervals, paired differences, rank scatters, curves, leak audit.
-
-The page loads nothing: plotly.js and the data lie inside it, and its content security policy lets no other
-script run and nothing be fetched, whatever a predictor or a note is called.
-"""
+"""One-file HTML report: leaderboard, intervals, paired differences, rank scatters, curves, leak audit."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from data.files import atomic_path
-from eval.evaluator import load_benchmark
+from data.errors import InputError
 from eval.metrics import METRICS
 from eval.ranking import Ranking
-from eval.report.board import LEVEL, Board, boards, ranks
-from eval.report.numbers import number, repeats, seconds
-from eval.report.summary import TASK_KEYS, Summary
-from eval.report.table import UNICODE
-from eval.results import Row
+from eval.report.board import Board, boards, ranks
+from eval.report.leaderboard import get_ceiling, get_conclusion, get_pretraining, get_test, pretrains
+from eval.report.notices import get_notices
+from eval.report.numbers import interval, number, p_value, repeats, seconds
+from eval.report.page import render_page
+from eval.report.summary import LEVEL, TASK_KEYS, Summary
+from eval.results import Results, Row
 from eval.stats import paired_difference
 
-_TEMPLATES = Path(__file__).parent / "templates"
-_POINTS = 500  # up to so many architectures each is drawn, beyond it a histogram is
+if TYPE_CHECKING:
+    import pandas as pd
+
+_POINTS = 500  # up to this many architectures are drawn one by one, beyond it as a histogram
 _TOP = 100  # true best architectures that are always drawn
 _FEW_PANELS, _FINE, _COARSE = 120, 32, 20  # histogram bins a side, for few panels and for many
 
 Values = dict[tuple[Any, ...], np.ndarray]
 
 
-def write_report(
+def write_report(path: Path, results: Results, *, baseline: str | None = None) -> None:
+    """Write the report of results as one HTML file that needs no network.
+
+    Args:
+        path: File to write, whole or not at all.
+        results: A complete grid.
+        baseline: Predictor that differences are taken from; the best of each metric by default.
+
+    Raises:
+        InputError: The grid is incomplete.
+    """
+    write_leaderboard(
+        path,
+        title=results.title,
+        summaries=results.summaries(baseline),
+        rows=results.rows,
+        scores=get_first_scores(results),
+        notes=results.notes,
+        settings=results.settings,
+        baseline=baseline or results.baseline,
+    )
+
+
+def write_leaderboard(
     path: Path,
     *,
     title: str,
     summaries: Sequence[Summary],
     rows: Sequence[Row],
-    scores: Path | None,
+    scores: pd.DataFrame | None,
     notes: Sequence[str],
     settings: dict[str, Any],
+    baseline: str | None = None,
 ) -> None:
-    """Write the report of a complete grid as one HTML file that needs no network.
+    """Write the report from its parts.
 
     Args:
         path: File to write, whole or not at all.
         title: Headline of the page.
         summaries: A complete grid.
         rows: The rows that the summaries were made from.
-        scores: File of raw scores as `Store.write_scores` writes it; None leaves out the rank scatters.
-        notes: What a reader has to know, a sentence each: what was trained on and judged on.
+        scores: Raw scores with the label of each row; None leaves out the rank scatters.
+        notes: What a reader has to know, a sentence each.
         settings: What reproduces the results; printed as JSON.
+        baseline: Predictor that differences are taken from, if one was asked for.
 
     Raises:
         InputError: The grid is incomplete.
     """
     found = boards(summaries)
-    html = _render(
+    render_page(
+        path,
+        "report.html.j2",
+        "report.js",
         title=title,
+        notices=get_notices(rows, found),
         notes=[note for note in notes if note],
         boards=found,
         ranks=_rank_table(found) if len(found) > 1 else None,
         metrics=[METRICS[name] for name in found[0].metrics],
-        settings=json.dumps(settings, indent=2, ensure_ascii=False, default=str),
-        data=_data(found, rows, scores),
-    )
-    with atomic_path(path) as part:
-        part.write_text(html, "utf-8")
-
-
-def _render(**context: object) -> str:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
-    from plotly.offline import get_plotlyjs
-
-    page = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
-    helpers = {"number": number, "seconds": seconds, "repeats": repeats, "marks": UNICODE, "level": LEVEL}
-    scripts = [get_plotlyjs(), (_TEMPLATES / "report.js").read_text("utf-8")]
-    return page.get_template("report.html.j2").render(
-        **context,
-        **helpers,
-        scripts=[Markup(script) for script in scripts],
-        hashes=" ".join(f"'{_csp_hash(script)}'" for script in scripts),
-        style=Markup((_TEMPLATES / "report.css").read_text("utf-8")),
+        baseline=baseline,
+        settings=settings,
+        data=_data(found, rows, scores, baseline),
+        number=number,
+        seconds=seconds,
+        repeats=repeats,
+        interval=interval,
+        p_value=p_value,
+        get_ceiling=get_ceiling,
+        get_pretraining=get_pretraining,
+        get_test=get_test,
+        pretrains=pretrains,
+        level=LEVEL,
     )
 
 
-def _csp_hash(script: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
+def get_first_scores(results: Results) -> pd.DataFrame | None:
+    """Return the raw scores of repeat 0 with their labels; None where none were kept."""
+    import pandas as pd
+
+    if results.folder is not None:  # one repeat is read from the file, in place of all of them
+        path = results.folder / "scores.parquet"
+        scores = pd.read_parquet(path, filters=[("repeat", "==", 0)]) if path.is_file() else None
+    else:
+        try:
+            scores = results.scores()
+        except InputError:  # made without scores
+            return None
+        scores = scores[scores["repeat"] == 0]
+    return scores if scores is not None and "label" in scores else None
 
 
 def _rank_table(found: Sequence[Board]) -> list[tuple[str, list[float]]]:
@@ -107,10 +129,12 @@ def _rank_table(found: Sequence[Board]) -> list[tuple[str, list[float]]]:
     return sorted(table, key=lambda line: line[1][0])
 
 
-def _data(found: Sequence[Board], rows: Sequence[Row], scores: Path | None) -> dict[str, Any]:
+def _data(
+    found: Sequence[Board], rows: Sequence[Row], scores: pd.DataFrame | None, baseline: str | None
+) -> dict[str, Any]:
     """Return what the page's script draws."""
     names = sorted(found[0].predictors, key=[row["predictor"] for row in rows].index)
-    values = _by_repeat(rows)
+    values = get_values(rows)
     return {
         "predictors": names,
         "metrics": [
@@ -120,7 +144,8 @@ def _data(found: Sequence[Board], rows: Sequence[Row], scores: Path | None) -> d
         "tasks": [
             {
                 "title": board.title,
-                "metrics": [_metric(board, names, metric, values) for metric in board.metrics],
+                "metrics": [_metric(board, names, metric, values, baseline) for metric in board.metrics],
+                "pretrain": [_first(board, name).pretrain_seconds for name in names],
                 "fit": [_first(board, name).fit_seconds for name in names],
                 "predict": [_first(board, name).predict_seconds for name in names],
                 "size": board.first.train_size,
@@ -143,7 +168,7 @@ def _finite(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else value
 
 
-def _by_repeat(rows: Iterable[Row]) -> Values:
+def get_values(rows: Iterable[Row]) -> Values:
     """Return the values of (task, predictor, metric) in the order of the repeats."""
     found: dict[tuple[Any, ...], dict[int, float]] = {}
     for row in rows:
@@ -152,10 +177,11 @@ def _by_repeat(rows: Iterable[Row]) -> Values:
     return {key: np.array([of[repeat] for repeat in sorted(of)]) for key, of in found.items()}
 
 
-def _metric(board: Board, names: Sequence[str], metric: str, values: Values) -> dict[str, Any]:
+def _metric(
+    board: Board, names: Sequence[str], metric: str, values: Values, baseline: str | None
+) -> dict[str, Any]:
     column = [board.cells[name, metric] for name in names]
-    best = values[(*board.task, board.best(metric).predictor, metric)]
-    differences = [paired_difference(values[(*board.task, name, metric)], best, 1 - LEVEL) for name in names]
+    base = baseline or board.best(metric).predictor
     return {
         "mean": [s.mean for s in column],
         "low": [s.ci_low for s in column],
@@ -164,9 +190,24 @@ def _metric(board: Board, names: Sequence[str], metric: str, values: Values) -> 
         "rank": ["best" if s.best else "tied" if s.tied else "" for s in column],
         "chance": column[0].chance,
         "ceiling": column[0].ceiling,
+        "bound": getattr(column[0], "ceiling_bound", None) or "",
         "decimals": board.decimals(metric),
-        "difference": [[d.mean, _finite(d.low), _finite(d.high)] for d in differences],
+        "base": names.index(base),
+        "difference": [list(get_difference(board, name, base, metric, values)) for name in names],
+        "conclusion": get_conclusion(board, metric),
     }
+
+
+def get_difference(
+    board: Board, name: str, base: str, metric: str, values: Values
+) -> tuple[float, float | None, float | None]:
+    """Return a predictor minus another, paired over repeats, with the ends of the 95 % interval."""
+    s = board.cells[name, metric]
+    if getattr(s, "baseline", None) == base:
+        return (s.difference, s.difference_low, s.difference_high)
+    own, other = (values[(*board.task, each, metric)] for each in (name, base))
+    d = paired_difference(own, other, 1 - LEVEL)
+    return (d.mean, _finite(d.low), _finite(d.high))
 
 
 def _curves(found: Sequence[Board]) -> list[list[int]]:
@@ -179,22 +220,27 @@ def _curves(found: Sequence[Board]) -> list[list[int]]:
     ]
 
 
-def _scatters(found: Sequence[Board], names: Sequence[str], scores: Path) -> list[list[dict[str, Any]]]:
-    """Return a rank scatter of repeat 0 for each task and predictor."""
-    import pyarrow.parquet as pq
-
-    keys = ["dataset", "protocol", "train_size", "predictor"]
-    table = pq.read_table(scores, columns=[*keys, "row", "score"], filters=[("repeat", "==", 0)])
-    groups = table.to_pandas().groupby(keys, observed=True, sort=False)
-    by_key = {key: (g["row"].to_numpy(), g["score"].to_numpy()) for key, g in groups}
+def _scatters(
+    found: Sequence[Board], names: Sequence[str], scores: pd.DataFrame
+) -> list[list[dict[str, Any]]]:
+    """Return a rank scatter for each task and predictor; no task where one has no scores."""
+    keys = [key for key in (*TASK_KEYS, "predictor") if key in scores and key != "label"]  # here, a value
+    groups = scores.groupby(keys, observed=True, sort=False)[["label", "score"]]
+    by_key = {key: (g["label"].to_numpy(float), g["score"].to_numpy(float)) for key, g in groups}
     bins = _FINE if len(found) * len(names) <= _FEW_PANELS else _COARSE
     panels = []
     for board in found:
-        s = board.first
-        target = load_benchmark(s.bench).target(s.dataset, s.target)
-        of_task = [by_key[s.dataset, s.protocol, s.train_size, name] for name in names]
-        panels.append([_scatter(target[row], score, bins) for row, score in of_task])
+        task = dict(zip(TASK_KEYS, board.task, strict=True))
+        wanted = [tuple({**task, "predictor": name}[key] for key in keys) for name in names]
+        if any(key not in by_key for key in wanted):
+            return []
+        panels.append([_scatter(*_known(*by_key[key]), bins) for key in wanted])
     return panels
+
+
+def _known(label: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    known = np.isfinite(label) & np.isfinite(score)
+    return label[known], score[known]
 
 
 def _scatter(y: np.ndarray, scores: np.ndarray, bins: int) -> dict[str, Any]:

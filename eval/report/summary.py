@@ -1,4 +1,4 @@
-"""Rows to summaries: means with intervals, and paired comparisons with the best."""
+"""Rows to summaries: means with intervals, and paired comparisons with the best and with a baseline."""
 
 from __future__ import annotations
 
@@ -10,9 +10,21 @@ from typing import Any
 import numpy as np
 
 from data.errors import InputError
+from data.names import check_name
+from data.split import FOLDS, PROTOCOLS
 from eval.results import Row
-from eval.stats import best_and_ties, mean_interval
+from eval.stats import (
+    adjusted_pvalues,
+    best_and_ties,
+    estimate_power,
+    mean_interval,
+    paired_difference,
+)
 
+LEVEL = 0.05  # of the tests; intervals are at 1 - LEVEL
+_SHARED = ("table_hash", "split_seed", "split_hash")  # what paired repeats have in common
+SIGN_FLIPS = "paired sign-flip test"
+CORRECTED_T = "corrected resampled t test"
 TASK_KEYS = ("bench", "dataset", "target", "label", "protocol", "train_size")
 
 
@@ -23,13 +35,26 @@ class Summary:
     Attributes:
         bench, dataset, target, label, protocol, train_size, predictor, metric: What was measured.
         direction: 1 if larger is better, -1 if smaller is.
-        mean, ci_low, ci_high: Mean over repeats with its 95 % interval (Student's t); no interval from one.
+        mean, ci_low, ci_high: Mean over repeats with its 95 % interval (Student's t; with the corrected
+            resampled variance where `test` says so); no interval from one.
         repeats: Number of repeats.
         mean_no_twins: The mean over test networks that were not trained on; None where too few are left.
         chance: Expected value of a random order.
-        ceiling: What training noise leaves (see eval.ceiling); None where too few networks are trained twice.
+        ceiling: Bound on what training noise allows (see eval.ceiling); None where it cannot be estimated.
+        ceiling_low, ceiling_high: 95 % interval of the ceiling.
+        ceiling_bound: "lower" where the true ceiling is at least `ceiling`, "upper" where it is at most.
         best: Whether this is the best mean of its task and metric.
-        tied: Whether it is not significantly worse than the best (paired sign-flip test, Holm, 5 %).
+        tied: Whether it is not significantly worse than the best (`test`, Holm, 5 %).
+        test: How differences are tested: SIGN_FLIPS, or CORRECTED_T where repeats share training rows.
+        baseline: The predictor that this one is compared with: the one asked for, else the best.
+        difference, difference_low, difference_high: This predictor minus the baseline, paired over repeats,
+            with its 95 % interval; 0 without an interval for the baseline itself.
+        p_adjusted: p-value of the difference, Holm-adjusted over the predictors of the task and metric; None
+            for the baseline itself and for a single repeat.
+        labels_needed, repeats_needed: About how many would make the difference significant with 80 % power;
+            None where it is significant, or no number would.
+        verdict: The same as a clause; "" for the baseline itself.
+        n_train: Training rows of a repeat; mean.
         n_test, n_twins: Test rows, and how many of them are networks that were trained on; means.
         fit_seconds, predict_seconds: Seconds a repeat; means.
         pretrain_seconds: Seconds to pretrain for all repeats together, or to load what was pretrained before.
@@ -58,61 +83,173 @@ class Summary:
     fit_seconds: float
     predict_seconds: float
     pretrain_seconds: float
+    n_train: float = 0.0
+    ceiling_low: float | None = None
+    ceiling_high: float | None = None
+    ceiling_bound: str | None = None
+    test: str = SIGN_FLIPS
+    baseline: str = ""
+    difference: float = 0.0
+    difference_low: float | None = None
+    difference_high: float | None = None
+    p_adjusted: float | None = None
+    labels_needed: int | None = None
+    repeats_needed: int | None = None
+    verdict: str = ""
 
 
-def summarise(rows: Sequence[Row]) -> list[Summary]:
+@dataclass(frozen=True)
+class _Group:
+    """All predictors on one task by one metric.
+
+    Attributes:
+        rows: The rows of each predictor, in the order of the repeats.
+        values: (predictors, repeats).
+        test_to_train: n_test / n_train where repeats share training rows, else 0.
+        n_labels: Labelled networks that the repeats were drawn from.
+    """
+
+    rows: dict[str, list[Row]]
+    values: np.ndarray
+    test_to_train: float
+    n_labels: int
+
+
+def summarise(rows: Sequence[Row], baseline: str | None = None) -> list[Summary]:
     """Summarise the rows of a whole grid, in the order in which tasks, predictors and metrics appear.
 
+    Args:
+        rows: Rows of one or several runs, of one or several benchmarks.
+        baseline: The predictor that all are compared with; None for the best of each task and metric.
+
     Raises:
-        InputError: A predictor lacks a repeat that another one has; the missing cells are named.
+        InputError: A predictor lacks a repeat that another one has (the missing cells are named), has one
+            twice, or was evaluated on other splits.
+        UnknownNameError: No predictor of that name was evaluated on a task.
     """
     groups: dict[tuple[Any, ...], dict[str, dict[int, Row]]] = {}
     for row in rows:
         key = (*(row[name] for name in TASK_KEYS), row["metric"])
-        groups.setdefault(key, {}).setdefault(row["predictor"], {})[row["repeat"]] = row
+        of_predictor = groups.setdefault(key, {}).setdefault(row["predictor"], {})
+        before = of_predictor.setdefault(row["repeat"], row)
+        if before.get("cell") != row.get("cell"):
+            raise InputError(
+                f"two different results for {row['predictor']}, repeat {row['repeat']}, on {_name(key)}; "
+                "give one of the predictors another name, or merge runs of the same settings"
+            )
     summaries = []
     for key, by_predictor in groups.items():
-        repeats = sorted({repeat for found in by_predictor.values() for repeat in found})
-        missing = [
-            f"{predictor} repeat {repeat}"
-            for predictor, found in by_predictor.items()
-            for repeat in repeats
-            if repeat not in found
-        ]
-        if missing:
-            raise InputError(f"incomplete grid for {key}: missing {', '.join(missing[:5])}")
-        table = [[found[repeat] for repeat in repeats] for found in by_predictor.values()]
-        values = np.array([[row["value"] for row in of_predictor] for of_predictor in table])
-        best, tied = best_and_ties(values, table[0][0]["direction"])
-        summaries += [
-            _summary(repeated, is_best=i == best, tied=bool(tied[i])) for i, repeated in enumerate(table)
-        ]
+        _check_paired(key, by_predictor)
+        summaries += _summaries(_group(by_predictor), baseline)
     return summaries
 
 
-def _summary(rows: list[Row], *, is_best: bool, tied: bool) -> Summary:
-    interval = mean_interval([row["value"] for row in rows])
-    first = rows[0]
-    return Summary(
-        **{name: first[name] for name in TASK_KEYS},
-        predictor=first["predictor"],
-        metric=first["metric"],
-        direction=first["direction"],
-        mean=interval.mean,
-        ci_low=_none_if_nan(interval.low),
-        ci_high=_none_if_nan(interval.high),
-        repeats=len(rows),
-        mean_no_twins=_mean(rows, "value_no_twins"),
-        chance=float(np.mean([row["chance"] for row in rows])),
-        ceiling=_mean(rows, "ceiling"),
-        best=is_best,
-        tied=tied,
-        n_test=float(np.mean([row["n_test"] for row in rows])),
-        n_twins=float(np.mean([row["n_twins"] for row in rows])),
-        fit_seconds=float(np.mean([row["fit_seconds"] for row in rows])),
-        predict_seconds=float(np.mean([row["predict_seconds"] for row in rows])),
-        pretrain_seconds=max(row["pretrain_seconds"] for row in rows),
+def _name(key: tuple[Any, ...]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in zip((*TASK_KEYS, "metric"), key, strict=True))
+
+
+def _check_paired(key: tuple[Any, ...], by_predictor: dict[str, dict[int, Row]]) -> None:
+    """Refuse predictors that lack a repeat, or were not evaluated on the same splits of the same table."""
+    repeats = sorted({repeat for found in by_predictor.values() for repeat in found})
+    missing = [
+        f"{predictor} repeat {repeat}"
+        for predictor, found in by_predictor.items()
+        for repeat in repeats
+        if repeat not in found
+    ]
+    if missing:
+        raise InputError(
+            f"incomplete grid for {_name(key)}: missing {', '.join(missing[:5])}; "
+            "run all predictors with the same number of repeats"
+        )
+    reference, first = next(iter(by_predictor.items()))
+    for predictor, found in by_predictor.items():
+        for repeat in repeats:
+            for field in _SHARED:
+                mine, theirs = found[repeat].get(field), first[repeat].get(field)
+                if mine is not None and theirs is not None and mine != theirs:
+                    raise InputError(
+                        f"{predictor} and {reference} cannot be compared on {_name(key)}: {field} of repeat "
+                        f"{repeat} is {mine} and {theirs}; run both on the same table with the same seed"
+                    )
+
+
+def _group(by_predictor: dict[str, dict[int, Row]]) -> _Group:
+    rows = {name: [found[repeat] for repeat in sorted(found)] for name, found in by_predictor.items()}
+    first = next(iter(rows.values()))
+    n_train, n_test = (float(np.mean(sizes)) for sizes in zip(*map(_sizes, first), strict=True))
+    protocol = PROTOCOLS.get(first[0]["protocol"])
+    corrected = protocol is not None and protocol.needs_correction(n_train, n_test)
+    n_labels = round(n_train + n_test)
+    if protocol is not None and protocol.corrected and len(first) >= FOLDS:
+        n_labels = sum(row["n_test"] for row in first[:FOLDS])  # the folds hold each network once
+    values = np.array([[row["value"] for row in of_predictor] for of_predictor in rows.values()])
+    return _Group(rows, values, n_test / n_train if corrected else 0.0, n_labels)
+
+
+def _sizes(row: Row) -> tuple[int, int]:
+    return row.get("labels_seen", row["train_size"]), row["n_test"]
+
+
+def _summaries(group: _Group, baseline: str | None) -> list[Summary]:
+    names, ratio = list(group.rows), group.test_to_train
+    best, tied = best_and_ties(group.values, group.rows[names[0]][0]["direction"], LEVEL, test_to_train=ratio)
+    base = best if baseline is None else names.index(check_name("predictor", baseline, names))
+    p = adjusted_pvalues(group.values, base, test_to_train=ratio)
+    return [
+        Summary(
+            **_measured(group.rows[name], ratio),
+            best=i == best,
+            tied=bool(tied[i]),
+            **_compared(group, names, i, base, float(p[i])),
+        )
+        for i, name in enumerate(names)
+    ]
+
+
+def _compared(group: _Group, names: Sequence[str], i: int, base: int, p: float) -> dict[str, Any]:
+    """Return the fields that compare predictor i with the baseline."""
+    common = {"test": CORRECTED_T if group.test_to_train else SIGN_FLIPS, "baseline": names[base]}
+    if i == base:
+        unknown = ("difference_low", "difference_high", "p_adjusted", "labels_needed", "repeats_needed")
+        return {**common, "difference": 0.0, **dict.fromkeys(unknown), "verdict": ""}
+    own, other, ratio = group.values[i], group.values[base], group.test_to_train
+    difference = paired_difference(own, other, 1 - LEVEL, test_to_train=ratio)
+    power = estimate_power(
+        own - other, (names[base], names[i]), group.n_labels, test_to_train=ratio, p_value=p, level=LEVEL
     )
+    return {
+        **common,
+        "difference": difference.mean,
+        "difference_low": _none_if_nan(difference.low),
+        "difference_high": _none_if_nan(difference.high),
+        "p_adjusted": p if difference.n > 1 else None,
+        "labels_needed": power.labels,
+        "repeats_needed": power.repeats,
+        "verdict": power.sentence,
+    }
+
+
+def _measured(rows: list[Row], ratio: float) -> dict[str, Any]:
+    """Return the fields that say what one predictor reached."""
+    interval = mean_interval([row["value"] for row in rows], 1 - LEVEL, test_to_train=ratio)
+    first = rows[0]
+    means = ("chance", "n_test", "n_twins", "fit_seconds", "predict_seconds")
+    return {
+        **{name: first[name] for name in (*TASK_KEYS, "predictor", "metric", "direction")},
+        "mean": interval.mean,
+        "ci_low": _none_if_nan(interval.low),
+        "ci_high": _none_if_nan(interval.high),
+        "repeats": len(rows),
+        "mean_no_twins": _mean(rows, "value_no_twins"),
+        "ceiling": _mean(rows, "ceiling"),
+        "ceiling_low": first.get("ceiling_low"),
+        "ceiling_high": first.get("ceiling_high"),
+        "ceiling_bound": first.get("ceiling_bound"),
+        "n_train": float(np.mean([_sizes(row)[0] for row in rows])),
+        "pretrain_seconds": max(row["pretrain_seconds"] for row in rows),
+        **{name: float(np.mean([row[name] for row in rows])) for name in means},
+    }
 
 
 def _mean(rows: list[Row], name: str) -> float | None:

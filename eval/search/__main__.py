@@ -104,9 +104,9 @@ def search(options: Options) -> None:
         return
     from eval.command.messages import say, show_messages
     from eval.grid.session import Command
-    from eval.report.sheets import show
+    from eval.report.text import show
     from eval.search import search as run
-    from eval.search.report import legend, sheets_of
+    from eval.search.report import get_tables, legend
 
     show_messages()
     results = run(
@@ -124,7 +124,7 @@ def search(options: Options) -> None:
     )
     page = results.report()
     summaries = results.summaries()
-    show(options.format_.value, sheets_of(summaries), results.records())
+    show(options.format_.value, get_tables(summaries), results.records())
     say(legend(summaries))
     say(f"search_rows.jsonl and search.html are in {page.parent}")
 

@@ -5,31 +5,32 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from eval.report.board import LEVEL
-from eval.report.numbers import number, seconds
+from eval.report.notices import get_notices
+from eval.report.numbers import half_width, number, seconds
 from eval.report.numbers import repeats as count_repeats
 from eval.report.page import write_page
-from eval.report.sheets import Sheet
-from eval.report.table import UNICODE
+from eval.report.plots import Plot, Series, finite, slug
+from eval.report.summary import LEVEL
+from eval.report.table import UNICODE, Entry, TextTable
 from eval.search.results import SearchResults
 from eval.search.rows import Row
 from eval.search.summary import TASK_KEYS, Runs, SearchSummary, group_runs, name_searches
 from eval.stats import mean_interval
 
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
 
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#b4568f", "#a67c00", "#3f9bd1", "#882255", "#44449c")
+def decidable(summaries: Sequence[SearchSummary]) -> bool:
+    """Return whether any difference from the best could come out significant with this many repeats."""
+    others = len({s.searcher for s in summaries}) - 1
+    return others * 2.0 ** (1 - summaries[0].repeats) <= LEVEL
 
 
 def legend(summaries: Sequence[SearchSummary]) -> str:
     """Return what the signs of the tables mean."""
     repeats = summaries[0].repeats
-    others = len({s.searcher for s in summaries}) - 1
     parts = [f"{UNICODE.best} best"]
-    if others * 2.0 ** (1 - repeats) <= LEVEL:
+    if decidable(summaries):
         parts.append(
             f"{UNICODE.tied} not significantly worse (paired sign-flip test, Holm, {100 * LEVEL:.0f} %)"
         )
@@ -45,7 +46,7 @@ def legend(summaries: Sequence[SearchSummary]) -> str:
     return f" {UNICODE.dot} ".join(parts)
 
 
-def sheets_of(summaries: Sequence[SearchSummary]) -> list[Sheet]:
+def get_tables(summaries: Sequence[SearchSummary]) -> list[TextTable]:
     """Return one table for each task, best mean regret first.
 
     Of the regrets after a round it shows the one before the final top, as the curve has the others; the cost
@@ -55,10 +56,10 @@ def sheets_of(summaries: Sequence[SearchSummary]) -> list[Sheet]:
     for s in summaries:
         of_task = tasks.setdefault(tuple(getattr(s, key) for key in TASK_KEYS), {})
         of_task.setdefault(s.metric, []).append(s)
-    return [_sheet(columns) for columns in tasks.values()]
+    return [_table(columns) for columns in tasks.values()]
 
 
-def _sheet(columns: dict[str, list[SearchSummary]]) -> Sheet:
+def _table(columns: dict[str, list[SearchSummary]]) -> TextTable:
     first = columns["regret"][0]
     before_top = f"regret@{first.budget}" if first.budget < first.labels_seen else ""
     hidden = {name for name in columns if name.startswith("regret@") and name != before_top}
@@ -73,27 +74,24 @@ def _sheet(columns: dict[str, list[SearchSummary]]) -> Sheet:
         f"{first.labels_seen} labels seen, {count_repeats(first.repeats)}"
     )
     rows = [[columns["regret"][i].searcher, *(_entry(column[i]) for column in shown)] for i in order]
-    return Sheet(title, ["search", *(_header(column[0]) for column in shown)], rows)
+    directions = [0, *(column[0].direction for column in shown)]
+    return TextTable(title, ["search", *(column[0].metric for column in shown)], rows, directions)
 
 
-def _header(s: SearchSummary) -> str:
-    return f"{s.metric} {({1: UNICODE.up, -1: UNICODE.down}).get(s.direction, '')}".strip()
-
-
-def _entry(s: SearchSummary) -> str:
-    """Return `mean ±half-width` and its sign; a mean that is a lower bound begins with >."""
+def _entry(s: SearchSummary) -> Entry:
+    """Return `mean ±half-width` and its rank; a mean that is a lower bound begins with >."""
     if s.metric in ("seconds", "pretrain seconds"):
-        return seconds(s.mean)
+        return Entry(seconds(s.mean))
     decimals = 1 if s.metric == "cost" or s.reached is not None else 3
-    half = "" if s.ci_high is None else f" {UNICODE.within}{number(s.ci_high - s.mean, decimals)}"
+    half = half_width(s.mean, s.ci_high, decimals)
     bound = ">" if s.reached is not None and s.reached < 1 else ""
-    sign = UNICODE.best if s.best else UNICODE.tied if s.tied else ""
-    return f"{bound}{number(s.mean, decimals)}{half} {sign}".strip()
+    rank = "best" if s.best else "tied" if s.tied else ""
+    return Entry(f"{bound}{number(s.mean, decimals)} {half}".strip(), rank)
 
 
-def picks_of(rows: Sequence[Row]) -> list[Sheet]:
+def get_picks(rows: Sequence[Row]) -> list[TextTable]:
     """Return one table for each task: the networks that each search picked, the most frequent first."""
-    sheets = []
+    tables = []
     for runs in group_runs(rows).values():
         first = runs[0].first
         lines = []
@@ -104,47 +102,70 @@ def picks_of(rows: Sequence[Row]) -> list[Sheet]:
                 shown = [number(value, 3) for value in values]
                 lines.append([searcher, str(times), *shown, str(at), picked[at]["best_name"]])
         header = ["search", "repeats", first["label"], first["target"], "regret", "row", "architecture"]
-        sheets.append(Sheet(f"Networks picked: {first['bench']} {first['dataset']}", header, lines))
-    return sheets
+        tables.append(TextTable(f"Networks picked: {first['bench']} {first['dataset']}", header, lines))
+    return tables
 
 
-def figures_of(rows: Sequence[Row]) -> list[tuple[str, Figure]]:
+def get_conclusions(summaries: Sequence[SearchSummary]) -> list[str]:
+    """Return a sentence for each task: which search finds the lowest regret, and whether it is clearly so."""
+    sentences = []
+    tasks: dict[tuple[Any, ...], list[SearchSummary]] = {}
+    for s in summaries:
+        if s.metric == "regret":
+            tasks.setdefault(tuple(getattr(s, key) for key in TASK_KEYS), []).append(s)
+    for of_task in tasks.values():
+        ranked = sorted(of_task, key=lambda s: s.mean)
+        best, rest = next(s for s in ranked if s.best), [s for s in ranked if not s.best]
+        value = f"{number(best.mean)} {half_width(best.mean, best.ci_high)}".strip()
+        sentence = (
+            f"{best.bench} {best.dataset}, {best.labels_seen:,} labels: {best.searcher} has the lowest regret, "
+            f"{value}"
+        )
+        if rest:
+            sentence += f", {number(rest[0].mean - best.mean)} less than {rest[0].searcher}"
+        tied = [s.searcher for s in rest if s.tied]
+        if rest and not decidable(summaries):
+            sentence += f"; {count_repeats(best.repeats)} cannot tell them apart"
+        elif tied:
+            sentence += f"; not significantly worse: {', '.join(tied)}"
+        elif rest:
+            sentence += "; all others are significantly worse"
+        sentences.append(f"{sentence}.")
+    return sentences
+
+
+def get_plots(rows: Sequence[Row]) -> list[Plot]:
     """Return one plot for each task: mean regret after each query with its interval."""
-    return [_figure(runs) for runs in group_runs(rows).values()]
+    return [_plot(runs) for runs in group_runs(rows).values()]
 
 
-def _figure(runs: Sequence[Runs]) -> tuple[str, Figure]:
-    from plotly.graph_objects import Figure
-
-    figure, first = Figure(), runs[0].first
-    for i, (each, name) in enumerate(zip(runs, name_searches(runs), strict=True)):
+def _plot(runs: Sequence[Runs]) -> Plot:
+    first, series = runs[0].first, []
+    for each, name in zip(runs, name_searches(runs), strict=True):
         intervals = [mean_interval(of_query) for of_query in each.regret.T]
-        queries = list(range(1, len(intervals) + 1))
-        colour, mean = _COLOURS[i % len(_COLOURS)], [interval.mean for interval in intervals]
-        if len(each.rows) > 1:
-            edge = {"x": queries, "mode": "lines", "line_width": 0, "legendgroup": name}
-            edge |= {"hoverinfo": "skip", "showlegend": False}
-            band = {"fill": "tonexty", "fillcolor": f"rgba{(*bytes.fromhex(colour[1:]), 0.15)}"}
-            figure.add_scatter(y=[max(interval.low, 0.0) for interval in intervals], **edge)
-            figure.add_scatter(y=[interval.high for interval in intervals], **edge, **band)
-        line = {"color": colour, "dash": "solid" if i < len(_COLOURS) else "dash"}
-        figure.add_scatter(x=queries, y=mean, mode="lines", line=line, name=name, legendgroup=name)
-    for end in runs[0].ends[:-1]:
-        figure.add_vline(x=end + 0.5, line_dash="dot", line_width=1, line_color="#999999")
+        series.append(
+            Series(
+                name=name,
+                x=list(range(1, len(intervals) + 1)),
+                y=finite([interval.mean for interval in intervals]),
+                low=finite([max(interval.low, 0.0) for interval in intervals]) if len(each.rows) > 1 else (),
+                high=finite([interval.high for interval in intervals]) if len(each.rows) > 1 else (),
+            )
+        )
     # The first few networks are poor whatever the search: the axis begins where half a batch is seen.
     top = max(float(each.regret[:, (runs[0].ends[0] - 1) // 2].mean()) for each in runs)
-    figure.update_layout(
-        height=480,
-        margin_t=20,
-        template="plotly_white",
-        xaxis_title=f"{first['label']} labels seen",
-        yaxis={"title": f"regret of {first['target']}", "range": [0, 1.2 * top or 1.0]},
+    return Plot(
+        name=slug("search", first["bench"].rpartition("/")[2], first["dataset"], first["target"]),
+        caption=f"{first['bench']} {first['dataset']}: regret of the network picked so far by {first['label']} "
+        "(lower is better; dotted lines end a round)",
+        x_title=f"{first['label']} labels seen",
+        y_title=f"regret of {first['target']}",
+        series=series,
+        y_range=(0.0, 1.2 * top or 1.0),
+        bands=True,
+        markers=False,
+        rules=[end + 0.5 for end in runs[0].ends[:-1]],
     )
-    caption = (
-        f"{first['bench']} {first['dataset']}: regret of the network picked so far by {first['label']} "
-        "(lower is better; dotted lines end a round)"
-    )
-    return caption, figure
 
 
 def write_search(path: Path, results: SearchResults) -> None:
@@ -153,8 +174,11 @@ def write_search(path: Path, results: SearchResults) -> None:
     write_page(
         path,
         title=results.title,
-        notes=[*results.notes, legend(summaries)],
-        figures=figures_of(results.rows),
-        sheets=[*sheets_of(summaries), *picks_of(results.rows)],
+        conclusions=get_conclusions(summaries),
+        notices=get_notices(results.rows),
+        notes=results.notes,
+        plots=get_plots(results.rows),
+        tables=[*get_tables(summaries), *get_picks(results.rows)],
+        legend=legend(summaries),
         settings=results.settings,
     )

@@ -72,12 +72,15 @@ class PretrainedRanker(TorchRanker, Pretrains):
     Source: AceNAS (arXiv 2108.03001), section 3.3. A subclass gives `_encoder` and `_scorer`.
 
     Attributes:
-        pretrain_size: Networks with weak labels, drawn at random; 0 for all there are.
-        pretrain_epochs, pretrain_batch, pretrain_lr: How long and fast the encoder is pretrained.
+        pretrain_size: Networks to pretrain on, drawn at random; 0 for all.
+        pretrain_epochs: Passes over these networks.
+        pretrain_batch: Networks in a batch of the pretraining.
+        pretrain_lr: Peak learning rate of the pretraining.
         encoder_lr: Learning rate of the pretrained encoder, as a share of the head's.
-        freeze: Share of the fine-tuning during which a pretrained encoder does not move.
-        start: "new" for a fresh ranking head, "weak" for the one of the first weak label.
-        head_width, head_layers: Units of a hidden layer of each head, and such layers.
+        freeze: Share of the fine-tuning during which a pretrained encoder is frozen.
+        start: Initial ranking head: "new" for random weights, "weak" for the head of the first weak label.
+        head_width: Units of a head's hidden layer.
+        head_layers: Hidden layers of each head.
     """
 
     pretrain_size: int
@@ -133,8 +136,8 @@ class PretrainedRanker(TorchRanker, Pretrains):
     def weak_features(self, graphs: Graphs, inputs: Inputs) -> np.ndarray:
         """Return (n, 2 · labels): weak labels as known, and as the pretrained network predicts them.
 
-        A network without a weak label gets the predicted one in its place. The predictions are less noisy
-        than the labels: they share what the networks have in common.
+        Unknown weak labels are replaced by their predictions, which are less noisy than the labels: they
+        share what the networks have in common.
         """
         known = self.weak_
         predicted = apply(self._weak_net(inputs), inputs)[0].double().numpy()
@@ -276,7 +279,7 @@ def rank_normal(values: np.ndarray) -> np.ndarray:
 
 
 def _mean_by(values: np.ndarray, group: np.ndarray, n: int) -> np.ndarray:
-    """Return the mean (n, labels) of the known values (rows, labels) of each group; NaN where none is."""
+    """Return the means (n, labels) of the known values (rows, labels) by group, NaN where none is known."""
     known = np.isfinite(values)
     counts = np.stack([np.bincount(group, k, n) for k in known.T.astype(float)], axis=1)
     totals = np.stack([np.bincount(group, v, n) for v in np.where(known, values, 0.0).T], axis=1)
@@ -284,7 +287,7 @@ def _mean_by(values: np.ndarray, group: np.ndarray, n: int) -> np.ndarray:
 
 
 def _copy_prefix(net: nn.Module, state: Mapping[str, Tensor], source: str, target: str) -> None:
-    """Copy pretrained parameters to every repeat; a wider layer takes them for its first inputs, else 0."""
+    """Copy pretrained parameters to every repeat; a wider layer gets zeros for its further inputs."""
     own = dict(net.named_parameters())
     for name, tensor in state.items():
         if not name.startswith(source):

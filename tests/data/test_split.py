@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from benchmarks.base import Benchmark
 from data.errors import InputError, UnknownNameError
-from data.split import PROTOCOLS, Pool, Protocol, Split, get_protocol
+from data.split import PROTOCOLS, Pool, Protocol, Split, default_protocol, get_protocol
 
 quick = settings(derandomize=True, deadline=None, max_examples=40)
 
@@ -147,7 +147,7 @@ def test_ta_gates_keeps_to_its_parts() -> None:
 @BY_PROTOCOL
 def test_asking_for_too_much_names_the_numbers(protocol: Protocol) -> None:
     few = Pool(np.arange(60) < 50, np.ones(60, bool), np.arange(60) // 2, np.array(["train", "test"] * 30))
-    there = {"leakfree": 25, "ta-gates": 25}.get(protocol.name, 50)
+    there = {"leakfree": 25, "cv": 20, "ta-gates": 25}.get(protocol.name, 50)
     asked = protocol.train_size or 51
     message = f"protocol '{protocol.name}' can train on {there} architectures here, fewer than the {asked:,}"
     with pytest.raises(InputError, match=re.escape(message)):
@@ -164,7 +164,10 @@ def test_at_least_one_label(protocol: Protocol, size: int) -> None:
 @BY_FREE_PROTOCOL
 def test_nothing_left_to_test_on(protocol: Protocol) -> None:
     no_target = replace(LARGE, testable=np.zeros_like(LARGE.testable))
-    with pytest.raises(InputError, match=f"protocol '{protocol.name}' leaves no architecture to test on"):
+    message = (
+        "no architecture to test on" if protocol.name != "cv" else "networks with the target; there are 0"
+    )
+    with pytest.raises(InputError, match=message):
         draw(protocol, 0, of=no_target)
 
 
@@ -190,5 +193,78 @@ def test_missing_labels_of_the_real_table_are_never_trained_on(protocol: Protoco
     real = Pool(np.isfinite(labels), np.isfinite(targets), nb201.classes, part)
     split = draw(protocol, 3, 1500, of=real)
     assert np.isfinite(labels[split.train]).all()
-    sizes = {"uniform": 15_625 - 1500, "ta-gates": 4770, "leakfree": 4930 - 1500}
+    sizes = {"uniform": 15_625 - 1500, "ta-gates": 4770, "leakfree": 4930 - 1500, "cv": 4930 // 5}
     assert len(split.test) == sizes.get(protocol.name, 15_625)
+
+
+def _fold(found: Pool, size: int, repeat: int) -> tuple[Split, list[int], list[int]]:
+    split = PROTOCOLS["cv"].split(found, size, repeat)
+    return split, *(found.classes[rows].tolist() for rows in (split.train, split.test))
+
+
+@quick
+@given(st.integers(0, 2**31), st.integers(30, 300), st.integers(0, 9))
+def test_every_shuffle_tests_each_network_once(seed: int, n: int, shuffle: int) -> None:
+    found = pool(seed, n, 40)
+    everywhere = set(found.classes[found.testable].tolist())
+    tested: list[int] = []
+    for fold in range(5):
+        _, train, test = _fold(found, 10, 5 * shuffle + fold)
+        assert not set(train) & set(test)  # twins are in one fold
+        assert len(set(train)) == len(train) == 10
+        assert abs(len(test) - len(everywhere) / 5) < 1
+        tested += test
+    assert sorted(tested) == sorted(everywhere)
+
+
+def test_a_new_shuffle_has_other_folds() -> None:
+    found = Pool(np.ones(57, bool), np.ones(57, bool), np.arange(57))
+    first, second = (set(_fold(found, 45, repeat)[2]) for repeat in (0, 5))
+    assert first != second
+    _, train, test = _fold(found, 45, 3)
+    assert (len(train), len(test)) == (45, 11)
+
+
+def test_folds_train_on_different_rows_when_few_are_asked_for() -> None:
+    found = Pool(np.ones(100, bool), np.ones(100, bool), np.arange(100))
+    trains = [set(_fold(found, 10, repeat)[1]) for repeat in range(5)]
+    assert max(len(a & b) for a in trains for b in trains if a is not b) < 6
+
+
+def test_cross_validation_needs_a_network_for_each_fold() -> None:
+    found = Pool(np.ones(40, bool), np.ones(40, bool), np.arange(40) % 4)
+    with pytest.raises(InputError, match="at least 5 networks"):
+        PROTOCOLS["cv"].split(found, 2, 0)
+
+
+@pytest.mark.parametrize(
+    ("n", "expected"),
+    [(57, ("cv", 45)), (60, ("cv", 48)), (5, ("cv", 4)), (299, ("cv", 239)), (300, ("leakfree", 100))],
+)
+def test_the_default_protocol_fits_the_table(n: int, expected: tuple[str, int]) -> None:
+    name, size = default_protocol(n)
+    assert (name, size) == expected
+    found = Pool(np.ones(n, bool), np.ones(n, bool), np.arange(n))
+    for repeat in range(10):
+        assert len(PROTOCOLS[name].split(found, size, repeat).train) == size
+
+
+def test_no_protocol_fits_four_networks() -> None:
+    with pytest.raises(InputError, match="at least 5 labelled networks; there are 4"):
+        default_protocol(4)
+
+
+@pytest.mark.parametrize(
+    ("name", "n_train", "n_test", "corrected"),
+    [
+        ("cv", 45, 12, True),
+        ("leakfree", 100, 4830, False),
+        ("leakfree", 30, 27, True),
+        ("acenas", 100, 15_625, False),
+        ("ta-gates", 100, 4770, False),
+    ],
+)
+def test_repeats_that_share_rows_need_the_correction(
+    name: str, n_train: int, n_test: int, corrected: bool
+) -> None:
+    assert get_protocol(name).needs_correction(n_train, n_test) is corrected

@@ -15,7 +15,7 @@ from scipy.stats import kendalltau, spearmanr, weightedtau
 from sklearn.metrics import ndcg_score
 
 from data.errors import InputError, UnknownNameError
-from eval.metrics import DEFAULT_METRICS, METRICS, Metric, evaluate
+from eval.metrics import DEFAULT_METRICS, METRICS, Metric, default_metrics, evaluate
 from eval.ranking import Truth, earlier_smaller
 
 FAMILIES = list(METRICS)
@@ -365,3 +365,38 @@ def test_evaluating_together_is_evaluating_apart():
 def test_naming_metrics_imports_no_scipy():
     code = "import sys, eval.metrics; sys.exit(any(m in sys.modules for m in ('scipy', 'pandas', 'torch')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("n", [300, 4830, 15_625])
+def test_default_metrics_of_large_tests_are_unchanged(n):
+    assert default_metrics(n) == list(DEFAULT_METRICS)
+
+
+@pytest.mark.parametrize(
+    ("n", "expected"),
+    [
+        (1, ["ndcg@1", "kendall_tau", "precision@1", "regret@1", "best_rank@1"]),
+        (11, ["ndcg@5", "kendall_tau", "precision@5", "regret@1", "regret@5", "best_rank@5"]),
+        (27, ["ndcg@5", "precision_top@20", "precision@5"]),
+        (45, ["ndcg@10", "precision_top@10", "precision@10"]),
+        (100, ["ndcg@10", "ndcg@30", "precision_top@5"]),
+    ],
+)
+def test_default_metrics_fit_small_tests(n, expected):
+    found = default_metrics(n)
+    assert set(expected) <= set(found)
+    assert len(set(found)) == len(found)
+    for name in found:
+        assert METRICS[name].min_items <= n
+        if name.startswith("precision_top"):
+            assert METRICS[name].depth(n) >= 5
+
+
+def test_no_top_percentage_of_few_items():
+    assert not any(name.startswith("precision_top") for name in default_metrics(15))
+    with pytest.raises(InputError, match="at least one test architecture"):
+        default_metrics(0)
+
+
+def test_whole_orders():
+    assert {name for name in METRICS if METRICS[name].whole_order} == {"kendall_tau", "spearman"}

@@ -12,14 +12,15 @@ import numpy as np
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
+from eval.command.specs import parse
 from rich.console import Console
 
 from benchmarks import load
 from data.errors import InputError
-from eval.command.specs import parse
 from eval.evaluator import run_cell
-from eval.report.board import boards, number, seconds
+from eval.report.board import boards
 from eval.report.html import _scatter, write_report
+from eval.report.numbers import number
 from eval.report.summary import Summary, summarise
 from eval.report.table import FIELDS, render_table, to_json, to_markdown, to_tsv
 from eval.results import Store, rows_of
@@ -299,20 +300,3 @@ def test_scatter_by_hand():
     large = _scatter(np.arange(1000.0), -np.arange(1000.0), bins=4)
     assert large["counts"] == [[0, 0, 0, 250], [0, 0, 250, 0], [0, 250, 0, 0], [250, 0, 0, 0]]
     assert large["hits"] == 0
-
-
-@pytest.mark.parametrize(
-    ("value", "decimals", "text"), [(-0.0004, 3, "0.000"), (-0.0006, 3, "-0.001"), (1234.56, 1, "1,234.6")]
-)
-def test_number(value, decimals, text):
-    assert number(value, decimals) == text
-
-
-def test_seconds():
-    assert [seconds(v) for v in (0.0, 0.0123, 1.234, 12.34, 1234.5)] == [
-        "<0.001",
-        "0.012",
-        "1.23",
-        "12.3",
-        "1,234",
-    ]

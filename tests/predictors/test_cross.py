@@ -8,6 +8,7 @@ from support.small_benchmarks import small
 
 import predictors
 from benchmarks import REGISTRY
+from predictors.pretraining import Pretrains
 
 N_TRAIN = 30
 
@@ -21,9 +22,10 @@ def test_every_predictor_runs_on_every_benchmark(key: str, predictor: str, real_
     if ranker.lacks(bench.weak_names):
         pytest.skip(f"{key} has no weak label {ranker.lacks(bench.weak_names)}")
     weak = [name for name in bench.info.weak if np.isfinite(bench.weak(name)).any()]
-    if kind.pretrains and weak:
+    if isinstance(ranker, Pretrains) and weak:
         quick = {name: 2 for name in ("pretrain_epochs", "pretrain_steps") if name in kind.defaults()}
         ranker = kind(**{**kind.quick, **quick})
+        assert isinstance(ranker, Pretrains)
         ranker.pretrain(bench.graphs.with_weak({}), {name: bench.weak(name) for name in weak}, seed=0)
     y = bench.target(bench.info.dataset, bench.info.target)
     train = np.arange(N_TRAIN)

@@ -21,7 +21,8 @@ from predictors.brp_nas import BrpNas, Pairs, cross_entropy
 from predictors.nn import paper
 from predictors.nn.layers import generators
 from predictors.nn.losses import LOSSES, lambdarank, parse_loss, relevance
-from predictors.nn.paper import Best, GraphConv, Lists, SortPooledGcn, ndcg, sort_pool, symmetric_inputs
+from predictors.nn.paper import GraphConv, Lists, SortPooledGcn, ndcg, sort_pool, symmetric_inputs
+from predictors.nn.training import Best, epoch_cosine
 
 SPACE = SearchSpace("tiny", ("op", "input", "output"), 4)
 ROWS = np.random.default_rng(3).permutation(15_625)
@@ -186,7 +187,11 @@ def test_rank_by_label_is_the_loss_of_the_published_code() -> None:
     ("params", "error", "message"),
     [
         ({"rank_by": "labels"}, UnknownNameError, "unknown rank_by 'labels'; did you mean label"),
-        ({"rank_by": "label", "loss": "mse"}, InputError, "rank_by='label' is of lambdarank, not 'mse'"),
+        (
+            {"rank_by": "label", "loss": "mse"},
+            InputError,
+            "applies to lambdarank, not to 'mse'",
+        ),
         ({"start": "old"}, UnknownNameError, "unknown start 'old'"),
         ({"loss": "lamdarank"}, UnknownNameError, "did you mean lambdarank"),
     ],
@@ -268,12 +273,10 @@ def test_training_restores_the_best_epoch(
 
 
 def test_the_learning_rate_falls_along_half_a_cosine() -> None:
-    optimiser = torch.optim.Adam([nn.Parameter(torch.zeros(1))], lr=1.0)
-    found = []
-    for step in (0, 25, 50, 100):
-        paper.set_lr(optimiser, 0.4, step, 100)
-        found.append(optimiser.param_groups[0]["lr"])
-    assert found == pytest.approx([0.4, 0.2 * (1 + math.sqrt(0.5)), 0.2, 0.0])
+    """It is constant within an epoch of 25 steps."""
+    found = [epoch_cosine(step, 100, 25) for step in (0, 24, 25, 49, 50, 100)]
+    quarter = (1 + math.sqrt(0.5)) / 2
+    assert found == pytest.approx([1.0, 1.0, quarter, quarter, 0.5, 0.0])
 
 
 # Weak pretraining.

@@ -1,23 +1,12 @@
 "use strict";
 (() => {
+  const { css, narrow, colour, dash, symbol, rgba, axis, draw, logarithmic, linear, watch } = draws;
   const data = JSON.parse(document.getElementById("data").textContent);
-  const light = ["#0072b2", "#d55e00", "#009e73", "#b4568f", "#a67c00", "#3f9bd1", "#882255", "#44449c", "#6b7a1e", "#5c6670"];
-  const dark = ["#4aa8e8", "#ff8a3d", "#2fd0a0", "#e79ac8", "#e8bd3c", "#9ad4f7", "#d9689a", "#9c9cf5", "#b9c75a", "#aab4c0"];
-  const symbols = ["circle", "square", "diamond", "triangle-up", "cross", "triangle-down", "x", "pentagon", "hexagon", "star-diamond"];
-  const dashes = ["solid", "dash", "dot", "dashdot"];
   const state = { task: 0, metric: 0 };
-  const night = matchMedia("(prefers-color-scheme: dark)");
-  let printing = false;
 
   const byId = (id) => document.getElementById(id);
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
-  const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const narrow = () => innerWidth < 600;
-  const colour = (i) => (night.matches && !printing ? dark : light)[i % light.length];
-  const rgba = (hex, alpha) => `rgba(${[1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16))},${alpha})`;
-  const plain = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/\$/g, "&#36;");
-  const short = (text, n) => (text.length > n ? `${text.slice(0, n - 1)}…` : text);
-  const label = (i) => plain(short(data.predictors[i], narrow() ? 18 : 30));
+  const label = (i) => draws.label(data.predictors[i]);
   const fixed = (value, decimals) => value.toLocaleString("en", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
   const task = () => data.tasks[state.task];
   const column = () => task().metrics[state.metric];
@@ -25,18 +14,8 @@
   const arrow = () => (metric().direction > 0 ? "higher is better" : "lower is better");
   const order = () => data.predictors.map((_, i) => i).sort((a, b) => metric().direction * (column().mean[b] - column().mean[a]) || a - b);
 
-  const axis = (extra) => ({ gridcolor: css("--grid"), linecolor: css("--line"), zeroline: false, fixedrange: true, automargin: true, ...extra });
-  const layout = (extra) => ({
-    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false, hovermode: "closest", dragmode: false,
-    font: { family: css("--font"), size: 13, color: css("--fg") }, margin: { l: 8, r: 16, t: 28, b: 44 },
-    hoverlabel: { bgcolor: css("--card"), bordercolor: css("--line"), font: { color: css("--fg"), family: css("--font") } }, ...extra,
-  });
-  const config = { responsive: true, displayModeBar: false };
-  const draw = (id, traces, extra) => Plotly.react(id, traces, layout(extra), config);
-
-  const names = (indices) => axis({
-    tickvals: indices.map((_, at) => at), ticktext: indices.map(label), range: [indices.length - 0.4, -0.6], ticklabelstandoff: 6,
-  });
+  const names = (indices) => draws.names(indices.map((i) => data.predictors[i]));
+  const either = (log, range, extra) => (log ? logarithmic(range, extra) : axis({ range, ...extra }));
   const height = (n) => 90 + 30 * n;
 
   function reference(value, text, dash, on = "x") {
@@ -51,7 +30,7 @@
 
   function references(c, log, on) {
     const scale = (value) => (log && value !== null ? Math.log10(value) : value);
-    const found = [["chance", c.chance, "dot"], ["noise ceiling", c.ceiling, "dash"]].map(([text, value, dash]) => {
+    const found = [["chance", c.chance, "dot"], [{ lower: "noise ceiling ≥", upper: "noise ceiling ≤" }[c.bound] ?? "noise ceiling", c.ceiling, "dash"]].map(([text, value, dash]) => {
       if (log && value !== null && value <= 0) return reference(null);
       const both = reference(value, text, dash, on);
       both.annotations.forEach((note) => { note[on] = scale(value); });
@@ -96,31 +75,27 @@
     }));
     draw("forest", traces, {
       height: height(at.length), yaxis: names(at), ...references(c, log, "x"),
-      xaxis: axis({ type: log ? "log" : "linear", range, title: { text: `${metric().name} (${arrow()})` } }),
+      xaxis: either(log, range, { title: { text: `${metric().name} (${arrow()})` } }),
     });
   }
 
   function differences() {
-    const c = column(), at = order().filter((i) => c.rank[i] !== "best");
+    const c = column(), at = order().filter((i) => i !== c.base);
+    byId("differences").closest("section").hidden = at.length === 0;
+    if (at.length === 0) return;
     const [mean, low, high] = [0, 1, 2].map((k) => at.map((i) => c.difference[i][k]));
     const text = at.map((i, y) => `${label(i)}<br>${fixed(mean[y], c.decimals)}${low[y] === null ? "" : ` [${fixed(low[y], c.decimals)}, ${fixed(high[y], c.decimals)}]`}`);
     const traces = at.map((i, y) => ({
       x: [mean[y]], y: [y], mode: "markers", text: [text[y]], hoverinfo: "text",
       error_x: low[y] === null ? undefined : { type: "data", symmetric: false, thickness: 2, width: 5, array: [high[y] - mean[y]], arrayminus: [mean[y] - low[y]] },
-      marker: { color: colour(i), size: 10, symbol: c.rank[i] === "tied" ? "circle" : "circle-open", line: { width: 2, color: colour(i) } },
+      marker: { color: colour(i), size: 10, symbol: c.rank[i] === "best" ? "star" : c.rank[i] === "tied" ? "circle" : "circle-open", line: { width: 2, color: colour(i) } },
     }));
-    const best = reference(0, `${label(c.rank.indexOf("best"))} (best)`, "solid");
+    const best = reference(0, `${label(c.base)}${c.rank[c.base] === "best" ? " (best)" : ""}`, "solid");
     best.annotations[0].xanchor = metric().direction > 0 ? "right" : "left";
     draw("differences", traces, {
       height: height(at.length + 1), yaxis: names(at), ...best,
-      xaxis: axis({ range: linear([...mean, ...low, ...high, 0]), title: { text: `${metric().name}: difference from the best` } }),
+      xaxis: axis({ range: linear([...mean, ...low, ...high, 0]), title: { text: `${metric().name}: difference from ${c.rank[c.base] === "best" ? "the best" : label(c.base)}` } }),
     });
-  }
-
-  function linear(values) {
-    const known = values.filter((value) => value !== null);
-    const low = Math.min(...known), high = Math.max(...known), pad = (high - low || 1) * 0.08;
-    return [low - pad, high + pad];
   }
 
   function curves() {
@@ -129,11 +104,11 @@
     if (!group) return;
     const sizes = group.map((t) => data.tasks[t].size), columns = group.map((t) => data.tasks[t].metrics[state.metric]);
     const traces = order().flatMap((i) => {
-      const line = { color: colour(i), width: 2, dash: dashes[Math.floor(i / light.length) % dashes.length] };
+      const line = { color: colour(i), width: 2, dash: dash(i) };
       const pick = (key) => columns.map((c) => c[key][i]);
       const main = {
         x: sizes, y: pick("mean"), name: label(i), legendgroup: String(i), mode: "lines+markers", line, hoverinfo: "text",
-        marker: { symbol: symbols[i % symbols.length], size: 8 }, text: columns.map((c, k) => `${label(i)}, ${sizes[k]} labels<br>${interval(c, i)}`),
+        marker: { symbol: symbol(i), size: 8 }, text: columns.map((c, k) => `${label(i)}, ${sizes[k]} labels<br>${interval(c, i)}`),
       };
       if (columns.some((c) => c.low[i] === null)) return [main];
       return [{
@@ -148,7 +123,7 @@
     draw("curves", traces, {
       height: narrow() ? 520 : 460, showlegend: true, legend: { orientation: "h", y: -0.18, yanchor: "top" }, ...references(limits, log, "y"),
       xaxis: axis({ type: "log", tickvals: sizes, ticktext: sizes.map(String), title: { text: "training labels" } }),
-      yaxis: axis({ type: log ? "log" : "linear", range, title: { text: `${metric().name} (${arrow()})` } }),
+      yaxis: either(log, range, { title: { text: `${metric().name} (${arrow()})` } }),
     });
   }
 
@@ -189,16 +164,17 @@
   }
 
   function times() {
-    const t = task(), at = [...order()].sort((a, b) => t.fit[a] + t.predict[a] - t.fit[b] - t.predict[b]);
-    const shown = (value) => Math.max(value, 1e-5);
-    const trace = (key, open) => at.map((i, y) => ({
-      x: [shown(t[key][i])], y: [y], mode: "markers", hoverinfo: "text", text: [`${label(i)}<br>${key} ${t[key][i].toPrecision(3)} s`],
-      marker: { color: colour(i), size: 10, symbol: open ? "circle-open" : "circle", line: { width: 2, color: colour(i) } },
-    }));
-    const range = linear([...t.fit, ...t.predict].map((value) => Math.log10(shown(value))));
-    draw("times", [...trace("fit", false), ...trace("predict", true)], {
+    const t = task(), total = (i) => t.pretrain[i] + t.fit[i] + t.predict[i];
+    const at = [...order()].sort((a, b) => total(a) - total(b)), shown = (value) => Math.max(value, 1e-5);
+    const kinds = [["fit", "circle", at], ["predict", "circle-open", at], ["pretrain", "diamond", at.filter((i) => t.pretrain[i] >= 0.001)]];
+    const traces = kinds.flatMap(([key, symbol, of]) => of.map((i) => ({
+      x: [shown(t[key][i])], y: [at.indexOf(i)], mode: "markers", hoverinfo: "text", text: [`${label(i)}<br>${key} ${t[key][i].toPrecision(3)} s`],
+      marker: { color: colour(i), size: 10, symbol, line: { width: 2, color: colour(i) } },
+    })));
+    const range = linear([...t.fit, ...t.predict, ...t.pretrain.filter((value) => value >= 0.001)].map((value) => Math.log10(shown(value))));
+    draw("times", traces, {
       height: height(at.length), yaxis: names(at),
-      xaxis: axis({ type: "log", range, title: { text: "seconds a repeat" }, dtick: 1, tickformat: "~g" }),
+      xaxis: logarithmic(range, { title: { text: "seconds a repeat" } }),
     });
   }
 
@@ -214,18 +190,12 @@
     }));
     draw("twins", traces, {
       height: height(at.length), yaxis: names(at),
-      xaxis: axis({ type: log ? "log" : "linear", range, title: { text: `${metric().name} (${arrow()})` } }),
+      xaxis: either(log, range, { title: { text: `${metric().name} (${arrow()})` } }),
     });
   }
 
   function headline() {
-    const c = column(), best = c.rank.indexOf("best"), ties = order().filter((i) => c.rank[i] === "tied");
-    const strong = document.createElement("strong"), limits = [`chance ${fixed(c.chance, c.decimals)}`];
-    if (c.ceiling !== null) limits.push(`noise ceiling ${fixed(c.ceiling, c.decimals)}`);
-    strong.textContent = data.predictors[best];
-    const rest = !task().decidable ? `${task().repeats === 1 ? "One repeat is" : `${task().repeats} repeats are`} too few to separate the others from it.`
-      : ties.length ? `Not significantly worse: ${ties.map((i) => data.predictors[i]).join(", ")}.` : "All others are significantly worse.";
-    byId("headline").replaceChildren(`By ${metric().name}, `, strong, ` ranks best: ${interval(c, best)} (${limits.join(", ")}). ${rest}`);
+    byId("headline").textContent = column().conclusion;
   }
 
   function show() {
@@ -263,12 +233,5 @@
     state[id] = Number(event.target.value);
     show();
   }));
-  night.addEventListener("change", show);
-  addEventListener("beforeprint", () => { printing = true; show(); });
-  addEventListener("afterprint", () => { printing = false; show(); });
-  let wasNarrow = narrow();
-  addEventListener("resize", () => {
-    if (narrow() !== wasNarrow) { wasNarrow = narrow(); show(); }
-  });
-  show();
+  watch(show);
 })();

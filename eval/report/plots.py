@@ -1,0 +1,77 @@
+"""What a plot shows, apart from who draws it: the page's script, or matplotlib for a file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+Values = Sequence[float | None]
+
+
+@dataclass(frozen=True)
+class Series:
+    """One colour of a plot.
+
+    Attributes:
+        name: What it is.
+        x, y: Its points; in a plot of rows, y is the number of the row.
+        low, high: Ends of the interval of each value (of x in a plot of rows, else of y); () for none.
+        ranks: "best", "tied" or "" for each point, which decides its symbol; () for none.
+    """
+
+    name: str
+    x: Values
+    y: Values
+    low: Values = ()
+    high: Values = ()
+    ranks: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A plot of rows (one value with an interval a row) or of lines.
+
+    Attributes:
+        name: Name of its file, e.g. "differences-kendall_tau".
+        caption: What it shows, in one line.
+        x_title, y_title: Titles of the axes.
+        series: What is drawn.
+        rows: Names of the rows, first at the top; () for a plot of lines.
+        x_log: Whether x is logarithmic.
+        x_ticks: Ticks of x; () to let the drawer choose.
+        y_range: Range of y; None for all values.
+        bands: Whether intervals are drawn as bands in place of bars.
+        markers: Whether the points of lines are marked.
+        rules: Values of x at which a vertical line stands.
+        limits: Name and value of x at which a dotted line stands: chance, noise ceiling.
+    """
+
+    name: str
+    caption: str
+    x_title: str
+    y_title: str
+    series: Sequence[Series]
+    rows: Sequence[str] = ()
+    x_log: bool = False
+    x_ticks: Sequence[float] = ()
+    y_range: tuple[float, float] | None = None
+    bands: bool = False
+    markers: bool = True
+    rules: Sequence[float] = ()
+    limits: Sequence[tuple[str, float]] = field(default=())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what the page's script draws."""
+        return asdict(self)
+
+
+def slug(*parts: object) -> str:
+    """Return a name for a file made of several parts."""
+    return re.sub(r"[^\w@.+-]+", "-", "-".join(map(str, parts)), flags=re.ASCII).strip("-.").lower()
+
+
+def finite(values: Sequence[float | None]) -> list[float | None]:
+    """Return values with None for what is not a finite number."""
+    return [None if v is None or v != v or abs(v) == float("inf") else float(v) for v in values]
