@@ -1,12 +1,12 @@
-"""What training noise leaves: twins, or the seeds of one network, predict each other.
+"""Training noise of a table: how well twins, or the seeds of one network, predict each other.
 
 Where each label is a mean of several trainings, their spread says how far such a mean is from what a network
-reaches on average, and labels are drawn anew around that: what would somebody score who knew all averages?
+reaches on average, and labels are drawn again around that: what would somebody who knew all averages score?
 Where averages lie close together, as at the top, this estimates the ceiling from above.
 
-Else twins are compared, which are architectures that are the same effective network, trained more than once.
-Their labels differ by the noise of training alone. The mean of a few still carries noise of its own, so a
-ceiling made of these estimates the true one from below, most of all for metrics that look at the top alone.
+Otherwise twins are compared: architectures that are the same effective network, trained more than once. Their
+labels differ by training noise alone. With few twins per network, their mean still carries noise of its own,
+so this underestimates the ceiling, most of all in metrics that look only at the top.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def twin_scores(y: ArrayLike, classes: ArrayLike) -> Floats:
 def redrawn_labels(seeds: Floats, draws: int = 5) -> tuple[Floats, Floats]:
     """Draw labels that other trainings might have given, around estimates of what networks reach on average.
 
-    Means of a few trainings are spread wider than averages are; the estimates are drawn together by as much.
-    A network's noise is drawn from the deviations of its own trainings.
+    Means of a few trainings are spread wider than averages are, so estimates are shrunk towards the overall
+    mean by as much. A network's noise is drawn from the deviations of its own trainings.
 
     Args:
         seeds: (n, s) trainings of each architecture, finite, at least two.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Literal
 
 from data.column import Column
 from data.errors import InputError
@@ -50,7 +51,7 @@ def seems_smaller_is_better(name: str) -> bool:
     return bool(set(re.split(r"[\W_]+", name.lower())) & _SMALLER)
 
 
-def split_target(text: str) -> tuple[str, int | None]:
+def split_target(text: str) -> tuple[str, Literal[1, -1] | None]:
     """Return (name, direction) of "NAME", "NAME:min" or "NAME:max"; InputError for another direction."""
     name, colon, direction = text.partition(":")
     if not colon:

@@ -112,6 +112,13 @@ class Results:
         )
 
     @property
+    def stored_in(self) -> Path:
+        """The folder; InputError if the results are not stored."""
+        if self.folder is None:
+            raise InputError("these results are not stored in a folder")
+        return self.folder
+
+    @property
     def predictors(self) -> list[str]:
         """Names of the predictors, in the order in which they were asked for."""
         return list(dict.fromkeys(row["predictor"] for row in self.rows))
@@ -208,8 +215,8 @@ class Results:
                 }
             )
         frame = pd.DataFrame(lines)
-        if frame["p_adjusted"].notna().all():
-            frame["p_adjusted"] = holm(frame["p_adjusted"].to_numpy())
+        tested = frame["p_adjusted"].notna().to_numpy()
+        frame.loc[tested, "p_adjusted"] = holm(frame["p_adjusted"].to_numpy(float)[tested])
         return frame
 
     def report(self, path: str | Path = "report.html", baseline: str | None = None) -> Path:

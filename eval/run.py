@@ -72,7 +72,7 @@ def run(options: Options) -> None:
         command=Command(["python", "-m", "eval.run", *sys.argv[1:]], as_mapping(options)),
         **options.arguments(),
     )
-    folder = results.folder
+    folder = results.stored_in
     results.report(folder / "report.html")
     if options.format_ is Format.table:
         from eval.report.text import print_results

@@ -72,9 +72,10 @@ def ablate(options: Options) -> None:
         command=Command(["python", "-m", "eval.ablate", *sys.argv[1:]], as_mapping(options)),
         **arguments,
     )
-    done.report(done.results.folder / "ablation.html")
+    folder = done.results.stored_in
+    done.report(folder / "ablation.html")
     show(options.format_.value, get_tables(done.arms, done.base), records_of(done.arms))
-    say(f"rows, scores and ablation.html are in {done.results.folder}")
+    say(f"rows, scores and ablation.html are in {folder}")
 
 
 command(app, ablate, Options)

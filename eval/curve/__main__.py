@@ -64,13 +64,14 @@ def curve(options: Options) -> None:
         **arguments,
     )
     summaries = done.results.summaries()
-    done.report(done.results.folder / "curve.html")
+    folder = done.results.stored_in
+    done.report(folder / "curve.html")
     show(
         options.format_.value,
         get_tables(summaries, done.subject, done.reference),
         records_of(summaries, done.subject, done.reference),
     )
-    say(f"rows, scores and curve.html are in {done.results.folder}")
+    say(f"rows, scores and curve.html are in {folder}")
 
 
 command(app, curve, Options)

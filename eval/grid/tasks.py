@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.base import Benchmark
 from data.errors import InputError
 from data.split import DEFAULT_TRAIN_SIZE, FOLDS, Protocol, default_protocol, get_protocol
-from eval.metrics import DEFAULT_METRICS, METRICS
+from eval.metrics import METRICS, default_metrics
 from eval.task import Task
 
 
@@ -103,18 +103,19 @@ def describe(task: Task) -> str:
 
 
 def choose_metrics(asked: Sequence[str] | None, tasks: Sequence[Task]) -> list[str]:
-    """Return the metrics asked for, or the default ones that the test sets are large enough for.
+    """Return the metrics asked for, or the default ones that fit the size of the smallest test set.
 
     Raises:
         UnknownNameError: An unknown metric.
         InputError: A metric that was asked for looks at more architectures than there are.
     """
     n = min(len(task.split(0).test) for task in tasks)
-    names = list(asked or DEFAULT_METRICS)
-    for name in asked or ():
+    if not asked:
+        return default_metrics(n)
+    for name in asked:
         if METRICS[name].parameter and METRICS[name].argument is None:
             METRICS[name].depth(n)  # a family without its k: says so
-    too_deep = [name for name in names if METRICS[name].min_items > n]
-    if asked and too_deep:
+    too_deep = [name for name in asked if METRICS[name].min_items > n]
+    if too_deep:
         raise InputError(f"{', '.join(too_deep)}: only {n} architectures are tested")
-    return [name for name in names if name not in too_deep]
+    return list(asked)

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-SHOWN_METRICS = 4
 
 
 @dataclass(frozen=True)
@@ -82,14 +81,15 @@ def show(ranked: pd.DataFrame, format_: Format, top: int) -> None:
     first = ranked.head(top)
     if format_ is Format.json:
         attrs = {name: ranked.attrs[name] for name in ("predictor", "verdict", "estimate", "notes")}
-        records = json.loads(first.to_json(orient="records"))
+        records = json.loads(str(first.to_json(orient="records")))
         sys.stdout.write(json.dumps(attrs | {"candidates": records}, indent=2) + "\n")
     elif format_ in (Format.tsv, Format.csv):
         sys.stdout.write(first.to_csv(index=False, sep="\t" if format_ is Format.tsv else ","))
     else:
-        from eval.rank.tables import print_tables
+        from eval.rank.tables import build_tables
+        from eval.report.text import show as show_tables
 
-        print_tables(ranked, first, format_.value)
+        show_tables(format_.value, build_tables(ranked, top), [])
 
 
 def check_suffix(path: Path) -> None:

@@ -139,14 +139,15 @@ def default_run() -> Iterator[Figure]:
 
 def gcn() -> Iterator[Figure]:
     """Time ten GCNs trained together on 100 labels and scoring the whole of NAS-Bench-201."""
-    from eval.command.specs import parse
-    from eval.evaluator import load_benchmark, run_cell
-    from eval.task import Cell, Task
+    from benchmarks import load
+    from eval.evaluator import run_trial
+    from eval.grid.entries import build_entries, parse
+    from eval.grid.tasks import build_tasks
+    from eval.task import Trial
 
-    bench = load_benchmark("nb201")
-    spec = parse("gcn")[0]
-    task = Task("nb201", "cifar10", "test_acc", "valid_acc", "acenas", 100, 0, bench.table.content_hash)
-    scored = run_cell(Cell(task, spec, tuple(range(10))))
+    bench = load("nb201")
+    tasks = build_tasks(bench, protocols=["acenas"], train_sizes=[100])
+    scored = run_trial(Trial(tasks[0], build_entries(parse("gcn"), tasks)[0], tuple(range(10))))
     total = scored.fit_seconds + scored.predict_seconds
     note = (
         f"fit {scored.fit_seconds:.3f} s, score all {len(bench):,} {scored.predict_seconds:.3f} s; one core"
@@ -158,13 +159,13 @@ def acenas() -> Iterator[Figure]:
     """Time pretraining on the weak labels of the whole table, then ten repeats of 100 labels."""
     import numpy as np
 
-    from eval.evaluator import load_benchmark
-    from predictors import get
+    from benchmarks import load
+    from predictors.acenas import Acenas
 
-    bench = load_benchmark("nb201")
+    bench = load("nb201")
     labels = {name: bench.weak(name) for name in bench.info.weak}
     start = time.perf_counter()
-    predictor = get("acenas")().pretrain(bench.graphs, labels)
+    predictor = Acenas().pretrain(bench.graphs, labels)
     seconds = time.perf_counter() - start
     yield Figure("acenas, pretraining", seconds, 15, "s", f"{len(bench):,} × {len(labels)} weak labels")
     y = bench.target("cifar10", "valid_acc")

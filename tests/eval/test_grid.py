@@ -101,7 +101,8 @@ def test_rows_have_every_field(finished: Path) -> None:
         assert row["train_size"] == row["labels_seen"] == 30
         assert row["split_seed"] == row["fit_seed"] == row["repeat"]
         assert row["direction"] == METRICS[row["metric"]].direction
-        assert np.isfinite([row["value"], row["chance"], row["ceiling"]]).all()
+        assert np.isfinite([row["value"], row["chance"]]).all()
+        assert (row["ceiling"] is not None) == (row["metric"] == "kendall_tau")  # twins: whole order only
         assert row["fit_seconds"] >= 0
         assert row["predict_seconds"] >= 0
         assert row["versions"]["numpy"] == np.__version__

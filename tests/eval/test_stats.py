@@ -157,7 +157,7 @@ def test_the_corrected_test_keeps_its_level_in_cross_validation():
     for _ in range(300):
         x, noise = rng.normal(size=(57, 2)), rng.normal(size=57)
         y = x.sum(axis=1) + noise
-        errors = np.empty((2, 10))
+        errors, order = np.empty((2, 10)), np.arange(57)
         for repeat in range(10):
             if repeat % 5 == 0:
                 order = rng.permutation(57)
@@ -166,8 +166,8 @@ def test_the_corrected_test_keeps_its_level_in_cross_validation():
             for i in range(2):
                 slope = x[train, i] @ y[train] / (x[train, i] @ x[train, i])
                 errors[i, repeat] = np.mean((y[test] - slope * x[test, i]) ** 2)
-        naive += paired_pvalue(*errors) <= 0.05
-        corrected += paired_pvalue(*errors, test_to_train=11.4 / 45.6) <= 0.05
+        naive += paired_pvalue(errors[0], errors[1]) <= 0.05
+        corrected += paired_pvalue(errors[0], errors[1], test_to_train=11.4 / 45.6) <= 0.05
     assert naive > 0.12 * 300
     assert corrected < 0.07 * 300
 

@@ -1,0 +1,69 @@
+"""What people read of ranked candidates: the estimate of the ranker, and the first of the list."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from eval.report.numbers import half_width, number
+from eval.report.table import TextTable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_METRICS = 4  # columns of the estimate
+_WIDEST = 48  # characters of a cell
+_COLUMNS = 6  # of the candidates' own
+
+
+def build_tables(ranked: pd.DataFrame, top: int) -> list[TextTable]:
+    """Return the estimate, where there is one, and the first candidates."""
+    tables = [_candidates(ranked, top)]
+    if ranked.attrs["estimate"]:
+        tables.insert(0, _estimate(ranked.attrs["estimate"], ranked.attrs["predictor"]))
+    return tables
+
+
+def _estimate(records: list[dict[str, Any]], chosen: str) -> TextTable:
+    metrics = list(dict.fromkeys(record["metric"] for record in records))[:_METRICS]
+    cells = {(record["predictor"], record["metric"]): record for record in records}
+    first = metrics[0]
+    names = sorted(
+        dict.fromkeys(record["predictor"] for record in records), key=lambda name: -cells[name, first]["mean"]
+    )
+    rows = []
+    for name in names:
+        found = [cells[name, metric] for metric in metrics]
+        texts = [f"{number(f['mean'])} {half_width(f['mean'], f['ci_high'])}".strip() for f in found]
+        rows.append([f"{name} (used below)" if name == chosen else name, *texts])
+    chance = [number(cells[names[0], metric]["chance"]) for metric in metrics]
+    any_record = records[0]
+    return TextTable(
+        "What a ranker is worth here",
+        ["predictor", *metrics],
+        rows,
+        directions=[0, *(cells[names[0], metric]["direction"] for metric in metrics)],
+        subtitle=f"cross-validation: {any_record['train_size']:,} labels to train on, ± 95 % interval",
+        foot=[["chance", *chance]],
+    )
+
+
+def _candidates(ranked: pd.DataFrame, top: int) -> TextTable:
+    first = ranked.head(top)
+    own = [name for name in first.columns if name not in ("rank", "score", "name", "note")]
+    own = [name for name in own if not (first[name].astype(str) == first["name"].astype(str)).all()][:_COLUMNS]
+    notes = ["note"] if (first["note"] != "").any() else []
+    columns = ["rank", "name", "score", *own, *notes]
+    rows = [[_text(row[name]) for name in columns] for row in first.to_dict("records")]
+    return TextTable(
+        f"Top {len(first)} of {len(ranked):,} candidates by {ranked.attrs['predictor']}",
+        columns,
+        rows,
+        subtitle="higher scores are better",
+    )
+
+
+def _text(value: object) -> str:
+    if isinstance(value, float):
+        return number(value)
+    text = "" if value is None else str(value)
+    return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"
