@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,7 +74,11 @@ def get(key: str) -> type[Benchmark]:
 
 
 def load(
-    bench: str | Path | Benchmark, *, offline: bool = False, options: TableOptions | None = None
+    bench: str | Path | Benchmark,
+    *,
+    offline: bool = False,
+    options: TableOptions | None = None,
+    trusted: Mapping[str, str] | None = None,
 ) -> Benchmark:
     """Load a benchmark.
 
@@ -83,6 +88,8 @@ def load(
             benchmark, which is returned as it is.
         offline: Refuse to download a table that is not on this machine.
         options: How to read a user's table; None for the default rules.
+        trusted: Reasons to use weak labels of a user's table that order architectures as a true label does,
+            by column name.
 
     A benchmark whose table is nowhere, and for which there is no network, is stood in for by an embedded
     one, if it has one: `stands_in_for` then says so. Print the `notices` of what is returned.
@@ -94,9 +101,9 @@ def load(
         InputError: There is no such place in code, or options are given that only a user's table has.
     """
     if isinstance(bench, str | Path) and is_table(bench):
-        return _load_table(Path(bench), options)
-    if options is not None:
-        raise InputError(f"{bench}: only a table of your own is read with options")
+        return _load_table(Path(bench), options, trusted or {})
+    if options is not None or trusted:
+        raise InputError(f"{bench}: only a table of your own is read with options or trusted columns")
     if not isinstance(bench, str | Path):
         return _check(bench, bench)
     found = _check(REGISTRY[str(bench)], bench)
@@ -112,13 +119,13 @@ def is_table(bench: str | Path) -> bool:
     return bool(table_suffix(path)) or (path.is_file() and path.suffix != ".py")
 
 
-def _load_table(path: Path, options: TableOptions | None) -> Benchmark:
+def _load_table(path: Path, options: TableOptions | None, trusted: Mapping[str, str]) -> Benchmark:
     from benchmarks.custom import Custom
     from benchmarks.leaks import check_leaks
 
     bench = Custom.read(path, options)
-    check_leaks(bench, bench.weak_names, {})
-    return bench
+    lines = check_leaks(bench, bench.weak_names, trusted)
+    return bench.evolve(notices=(*bench.notices, *lines)) if lines else bench
 
 
 def _load_registered(kind: type[Benchmark], key: str, *, offline: bool) -> Benchmark:

@@ -9,14 +9,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from benchmarks.base import Benchmark, Info, numeric_columns
 from benchmarks.custom_graphs import FORMS, form_of
 from benchmarks.operations import Rules, fold_notices
-from benchmarks.own_rows import block_columns, merge_trainings, row_names, with_blocks, with_form_names
+from benchmarks.own_rows import (
+    append_rows,
+    block_columns,
+    merge_trainings,
+    row_names,
+    with_blocks,
+    with_form_names,
+)
 from benchmarks.table_options import TableOptions
-from benchmarks.target_choice import choose_target, counts_rows, seems_smaller_is_better, split_target
+from benchmarks.target_choice import (
+    choose_target,
+    counts_rows,
+    is_setting,
+    seems_smaller_is_better,
+    split_target,
+)
 from data.errors import TableError
 from data.graphs import Graphs
 from data.readers import read
@@ -61,7 +73,7 @@ class Custom(Benchmark):
         self._file = named
         self._trainings: dict[str, tuple[str, ...]] = {}
         form = form_of(named)
-        labels = [column for column in self.describe(named) if column.kind == "label"]
+        labels = self._results(self.describe(named), named)
         architecture = [n for n in (*form.columns, *form.optional) if n in named.names] if form else []
         rows = merge_trainings(named, architecture, labels)
         self._numbers = rows.numbers
@@ -87,7 +99,9 @@ class Custom(Benchmark):
             label="valid_acc",
             weak=tuple(c.name for c in self._columns.values() if c.kind == "weak"),
         )
-        known = np.any(np.isfinite([self._oriented(c) for c in found]), axis=0, keepdims=False)
+        known = np.zeros(len(self), bool)
+        for column in self._results(found, self.table):
+            known |= np.isfinite(self._oriented(column))
         if not known.all():
             lines.append(f"{(~known).sum():,} of {len(known):,} rows have no label")
         if target:
@@ -95,6 +109,15 @@ class Custom(Benchmark):
             if has.sum() < known.sum():
                 lines.append(f"{(~has & known).sum():,} labelled rows have no {target}")
         return lines
+
+    def _results(self, columns: Iterable[Column], table: Table) -> list[Column]:
+        """Return the labels that say how well networks do; settings only if somebody names them."""
+        asked = split_target(self.options.target)[0]
+        labels = [column for column in columns if column.kind == "label"]
+        named = [
+            c for c in labels if c.name in table.columns or c.target == asked or not is_setting(c.target)
+        ]
+        return named or labels
 
     @classmethod
     def read(cls, path: Path, options: TableOptions | None = None) -> Custom:
@@ -118,15 +141,9 @@ class Custom(Benchmark):
         """
         options = options or TableOptions()
         own, more = read(path, sheet=options.sheet), read(candidates)
-        forms = [form_of(with_form_names(found.table)) for found in (own, more)]
-        if forms[0] is not forms[1]:
-            raise TableError(f"{candidates} writes its architectures in another form than {path}")
-        try:
-            rows = pa.concat_tables([own.table.arrow, more.table.arrow], promote_options="permissive")
-        except pa.ArrowException as error:
-            raise TableError(f"the columns of {candidates} do not fit those of {path}: {error}") from error
-        table = Table(rows, {**more.table.columns, **own.table.columns})
+        table = append_rows(with_form_names(own.table), with_form_names(more.table), str(candidates))
         notices = [*own.notices, *(f"{candidates.name}: {line}" for line in more.notices)]
+        notices.append(f"rows from {len(own.table)} on are those of {candidates}")
         return cls(table, path, options, notices)
 
     @cached_property  # some need the graphs, which are built when first asked for

@@ -90,7 +90,6 @@ def match_labels(weak: Floats, label: Floats) -> str:
 
 def _strength(a: Floats, b: Floats) -> float:
     """Return the larger absolute value of tau-b and, where there are enough distinct values, gamma."""
-    tau = abs(kendall_tau(a, b) or 0.0)
-    if tau >= LIMIT or min(len(np.unique(a)), len(np.unique(b))) < MIN_LEVELS:
-        return tau
-    return max(tau, abs(goodman_kruskal_gamma(a, b) or 0.0))
+    # Gamma is at least tau-b.
+    few = min(len(np.unique(a)), len(np.unique(b))) < MIN_LEVELS
+    return abs((kendall_tau if few else goodman_kruskal_gamma)(a, b) or 0.0)

@@ -9,10 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
+from benchmarks.columns import is_numeric
+from benchmarks.lists import lists
 from benchmarks.target_choice import counts_rows, is_setting
+from data.arrow import floats
 from data.column import Column
 from data.errors import TableError
-from data.readers.numbers import ARCHITECTURE, BLOCK, MISSING
+from data.readers.numbers import ARCHITECTURE, BLOCK, MISSING, NAMES, holds_architecture
 from data.table import Table
 
 ROW_NAMES = (
@@ -32,6 +35,48 @@ def with_form_names(table: Table) -> Table:
     columns = {new: replace(table.columns[old], name=new) for old, new in zip(table.names, names, strict=True)
                if old in table.columns}  # fmt: skip
     return Table(table.arrow.rename_columns(names), columns)
+
+
+def append_rows(table: Table, more: Table, source: str) -> Table:
+    """Return a table with the rows of another one after its own; columns that one of them lacks are missing.
+
+    Raises:
+        TableError: The other table has other columns of architectures, or texts where this one has numbers.
+    """
+    known, given = (
+        {name for name in names if holds_architecture(name)} for names in (table.names, more.names)
+    )
+    if known != given:
+        raise TableError(
+            f"{source} writes its architectures in {', '.join(sorted(given)) or 'no column'}, the labelled "
+            f"table in {', '.join(sorted(known)) or 'no column'}"
+        )
+    parts = [table.arrow, more.arrow]
+    for name in set(table.names) & set(more.names):
+        kinds = {part.schema.field(name).type for part in parts}
+        if len(kinds) > 1 and (name in known or pa.string() in kinds):
+            if name not in known and any(is_numeric(kind) for kind in kinds) and not names_rows(name):
+                raise TableError(
+                    f"{source}: column '{name}' holds numbers in one of the tables and text in the other"
+                )
+            for i, part in enumerate(parts):
+                texts = [
+                    v if v is None or isinstance(v, str) else json.dumps(v) for v in part[name].to_pylist()
+                ]
+                at = part.schema.get_field_index(name)
+                parts[i] = part.set_column(at, name, pa.array(texts, pa.string()))
+    try:
+        rows = pa.concat_tables(parts, promote_options="permissive")
+    except pa.ArrowException as error:
+        raise TableError(
+            f"the columns of {source} do not fit those of the labelled table: {error}"
+        ) from error
+    return Table(rows, {**more.columns, **table.columns})
+
+
+def names_rows(name: str) -> bool:
+    """Return whether a column of this name says what rows are called."""
+    return name.strip().lower() in (*ROW_NAMES, *NAMES)
 
 
 def block_columns(names: Sequence[str]) -> list[str]:
@@ -175,8 +220,8 @@ def _merged(
                     arrow = arrow.append_column(name, pa.array(one, mask=np.isnan(one)))
     many = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
     line = (
-        f"{len(repeated)} architectures are in the table more than once ({many} times): their "
-        f"{repeated.sum()} rows become {len(repeated)} with mean labels"
+        f"{len(repeated):,} architectures are in the table more than once ({many} times): their "
+        f"{repeated.sum():,} rows become {len(repeated):,} with mean labels"
     )
     return Rows(Table(arrow, table.columns), numbers, trainings, (line,))
 
@@ -208,15 +253,24 @@ def _single(values: np.ndarray, group: np.ndarray, size: int, kept: int) -> np.n
 
 def _groups(table: Table, architecture: Sequence[str]) -> np.ndarray:
     """Return (n,) equal numbers for rows whose columns of architectures say the same."""
-    keys: list[tuple[str, ...]] = list(
-        zip(*(map(_key, column_values(table, name)) for name in architecture), strict=True)
-    )
-    place: dict[tuple[str, ...], int] = {}
+    place: dict[tuple[object, ...], int] = {}
+    keys = zip(*(_keys(table, name) for name in architecture), strict=True)
     return np.array([place.setdefault(key, len(place)) for key in keys])
 
 
+def _keys(table: Table, name: str) -> list[object]:
+    """Return a value for each row, equal for equal architectures, in JSON, Python or Arrow."""
+    kind = table.column(name).type
+    flat = pa.types.is_list(kind) and (is_numeric(kind.value_type) or pa.types.is_string(kind.value_type))
+    if not flat or table.column(name).null_count:
+        return [_key(value) for value in column_values(table, name)]
+    values, lengths = lists(table, name)
+    numbers = floats(values if is_numeric(values.type) else values.dictionary_encode().indices).tobytes()
+    ends = (8 * np.cumsum(lengths)).tolist()
+    return [numbers[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+
+
 def _key(value: object) -> str:
-    """Return a text that is equal for equal architectures, whether JSON, Python or Arrow wrote lists."""
     text = value.strip() if isinstance(value, str) else json.dumps(value)
     return text.replace(", ", ",").replace("'", '"') if text.startswith(("[", "(")) else text
 

@@ -13,6 +13,7 @@ from benchmarks.agreement import percent
 from benchmarks.columns import is_numeric, numeric_columns
 from benchmarks.leaks import check_leaks
 from benchmarks.matching import ROW_NAMES, Match, get_key, match_rows
+from benchmarks.target_choice import counts_rows
 from data.errors import InputError, TableError
 from data.names import check_name
 from data.readers import read
@@ -44,7 +45,11 @@ def load_table(bench: B, path: Path, trusted: Mapping[str, str] | None = None) -
 def get_weak_columns(bench: Benchmark, table: Table) -> list[str]:
     """Return the columns of a table that are weak labels: all numbers but those that name rows."""
     key = get_key(bench, table)
-    return [c.name for c in numeric_columns(table, "weak") if c.name not in (key, *ROW_NAMES)]
+    return [
+        c.name
+        for c in numeric_columns(table, "weak")
+        if c.name not in (key, *ROW_NAMES) and (c.name in table.columns or not counts_rows(c.name))
+    ]
 
 
 def add_table(bench: B, table: Table, source: str, trusted: Mapping[str, str]) -> B:

@@ -20,8 +20,8 @@ def parse_descriptions(text: str | bytes, source: str) -> dict[str, Column]:
     """Return descriptions by column name.
 
     Args:
-        text: JSON: a list of objects with a `name`, or an object of objects by name. What an object leaves out
-            has its default; the data set is then "table" and the target the column's name.
+        text: JSON: a list of objects with a `name`, or an object of objects by name. What an object leaves
+            out has its default; the data set is then "table" and the target the column's name.
         source: Where it stands, for messages.
 
     Raises:
@@ -43,7 +43,7 @@ def parse_descriptions(text: str | bytes, source: str) -> dict[str, Column]:
 
 
 def dump_descriptions(columns: Mapping[str, Column]) -> bytes:
-    """Return descriptions as `parse_descriptions` reads them; lists of operations only where there are any."""
+    """Return descriptions as `parse_descriptions` reads them; lists of operations only if given."""
     rows = [asdict(column) for column in columns.values()]
     optional = ("zero", "identity")
     kept = [{k: v for k, v in row.items() if k not in optional or v is not None} for row in rows]

@@ -1,6 +1,6 @@
 """Graphs to fixed-length arrays. Pure functions; equal graphs give equal rows.
 
-Give them the canonical form (`Graphs.effective`) and twins get the same row too.
+In canonical form (`Graphs.effective`), twins get the same row too.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ def one_hot(graphs: Graphs) -> np.ndarray:
 
 
 def path_statistics(graphs: Graphs) -> np.ndarray:
-    """Return what the operations on the paths from input to output look like, (n, columns).
+    """Return statistics of the operations on the paths from input to output, (n, columns).
 
     A group is one operation of the vocabulary, or all operations, or the operations whose names share the
-    text before their last part ("nor_conv" of nor_conv_1x1 and nor_conv_3x3). For each group: nodes of it,
-    their number summed over all paths, the most and the fewest on any one path. Then: paths, edges,
-    distinct edges, edges out of the input and into the output, edges straight from input to output. A
+    text before their last part ("nor_conv" of nor_conv_1x1 and nor_conv_3x3). For each group: the number
+    of its nodes, that number summed over all paths, the most and the fewest on any one path. Then: paths,
+    edges, distinct edges, edges out of the input and into the output, edges straight from input to output. A
     network without a path has −1 for the most and the fewest. In a space of several stages, the nodes of each
     group in each stage; in a space with features, the sum of each over all nodes, and its sum in each stage.
     """
@@ -75,7 +75,7 @@ def path_statistics(graphs: Graphs) -> np.ndarray:
 
 
 def _by_stage(graphs: Graphs, weights: np.ndarray) -> list[np.ndarray]:
-    """Return what `path_statistics` says of stages and features, (n, columns) each."""
+    """Return the columns of `path_statistics` for stages and features, (n, columns) each."""
     n, stages = len(graphs), len(graphs.space.stages)
     columns = [graphs.features.sum(1)]
     if stages > 1:

@@ -200,7 +200,7 @@ def fit_copy(estimator: Any, inputs: object, y: np.ndarray, seed: int) -> Any:  
     if has_params:
         from sklearn.base import clone
 
-        fresh = clone(estimator)
+        fresh: Any = clone(estimator)
     else:
         fresh = copy.deepcopy(estimator)
     if _takes_seed(fresh.fit):

@@ -20,7 +20,6 @@ from predictors.errors import describe_failure
 from predictors.hyperparameters import one_line
 
 N_TRAIN, N_TEST, SEED = 24, 60, 5
-_CLOSE = {"rtol": 1e-5, "atol": 1e-6}  # batched sums may round differently in other batches
 
 
 @dataclass(frozen=True)
@@ -159,8 +158,8 @@ def _constructor(case: Case) -> None:
         raise _BrokenError(
             f"{', '.join(learned)}: learned attributes end in '_' and are set by _fit, not __init__"
         )
-    for name, value in made.params().items():
-        other = _altered(value)
+    for name, default in kind.defaults().items():
+        other = _altered(default)
         try:
             stored = getattr(kind(**{**made.params(), name: other}), name)
         except Exception as error:
@@ -209,7 +208,7 @@ def _same_shape(scores: np.ndarray, shape: tuple[int, ...]) -> None:
 def _deterministic(case: Case) -> None:
     state = np.random.get_state()  # noqa: NPY002
     try:
-        np.random.seed(int(state[1][0]) % 1000 + 1)  # noqa: NPY002 - the global state must not matter
+        np.random.seed(987)  # noqa: NPY002 - the global state must not matter
         again = case.fit()
         _equal(again.predict(case.test), case.scores, "fitting again with the same seed changes the scores")
     finally:
@@ -257,7 +256,8 @@ def _batch(case: Case) -> None:
 
 
 def _close(found: np.ndarray, expected: np.ndarray, when: str) -> None:
-    if not np.allclose(found, expected, **_CLOSE):
+    # Batched sums round differently in other batches.
+    if not np.allclose(found, expected, rtol=1e-5, atol=1e-6):
         raise _BrokenError(f"scores differ by up to {np.abs(found - expected).max():.3g} {when}")
 
 

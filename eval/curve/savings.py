@@ -89,8 +89,8 @@ def get_conclusions(summaries: Sequence[Summary], subject: str, reference: str) 
             factor = needed / ours.train_size
             verb = "saves most" if factor > 1 else "saves nothing: it is best"
             sentences.append(
-                f"{what}: {subject} {verb} at {count(ours.train_size, 'label')}, for whose quality {reference} "
-                f"needs {needed:,.0f} ({factor:.1f}×)."
+                f"{what}: {subject} {verb} at {count(ours.train_size, 'label')}, for whose quality "
+                f"{reference} needs {needed:,.0f} ({factor:.1f}×)."
             )
         elif beyond:
             sentences.append(

@@ -152,6 +152,8 @@ def build_entries(
         )
     entries = []
     for each in asked:
+        for task in tasks:
+            each.predictor.check_train_size(task.train_size)
         code = _code(each.predictor)
         if isinstance(each.predictor, Pretrains):
             own = _own_weak(each, bench) if names is None or each.weak is not None else names

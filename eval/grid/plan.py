@@ -184,7 +184,10 @@ def load_benchmark(
 ) -> Loaded:
     """Load a benchmark once, with the weak labels and the direction that are asked for, and announce it."""
     own = not isinstance(bench, Benchmark) and benchmarks.is_table(bench)
-    loaded = benchmarks.load(bench, offline=offline, options=with_target(table, target) if own else table)
+    if own:
+        loaded = benchmarks.load(bench, options=with_target(table, target), trusted=trusted_weak)
+    else:
+        loaded = benchmarks.load(bench, offline=offline, options=table)
     target, direction = split_target(target or "")
     if direction and not own:
         loaded = loaded.with_direction({target: direction})

@@ -33,8 +33,8 @@ def take_weak(
         InputError: A table that does not exist, a true label, or a reason for a weak label that is not used.
     """
     if items is None:
-        if trusted:
-            raise InputError(f"a reason for {', '.join(trusted)}, but no weak labels were named")
+        if unused := [name for name in trusted if name not in bench.weak_names]:
+            raise InputError(f"a reason for {', '.join(unused)}, but no such weak labels were named")
         return bench, None
     names: list[str] = []
     for item in items:

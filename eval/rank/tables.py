@@ -49,9 +49,13 @@ def _estimate(records: list[dict[str, Any]], chosen: str) -> TextTable:
 
 def _candidates(ranked: pd.DataFrame, top: int) -> TextTable:
     first = ranked.head(top)
-    own = [name for name in first.columns if name not in ("rank", "score", "name", "note")]
-    own = [name for name in own if not (first[name].astype(str) == first["name"].astype(str)).all()][:_COLUMNS]
-    notes = ["note"] if (first["note"] != "").any() else []
+    names = [str(name) for name in first["name"]]
+    own = [
+        column
+        for column in first.columns
+        if column not in ("rank", "score", "name", "note") and [str(v) for v in first[column]] != names
+    ][:_COLUMNS]
+    notes = ["note"] if any(first["note"]) else []
     columns = ["rank", "name", "score", *own, *notes]
     rows = [[_text(row[name]) for name in columns] for row in first.to_dict("records")]
     return TextTable(

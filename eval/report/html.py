@@ -120,7 +120,7 @@ def get_first_scores(results: Results) -> pd.DataFrame | None:
         except InputError:  # made without scores
             return None
         scores = scores[scores["repeat"] == 0]
-    return scores if scores is not None and "label" in scores else None
+    return pd.DataFrame(scores) if scores is not None and "label" in scores else None
 
 
 def _rank_table(found: Sequence[Board]) -> list[tuple[str, list[float]]]:
@@ -155,8 +155,8 @@ def _data(
             }
             for board in found
         ],
-        "curves": _curves(found),
-        "scatters": [] if scores is None else _scatters(found, names, scores),
+        "curves": group_curves(found),
+        "scatters": [] if scores is None else get_scatters(found, names, scores),
     }
 
 
@@ -210,7 +210,7 @@ def get_difference(
     return (d.mean, _finite(d.low), _finite(d.high))
 
 
-def _curves(found: Sequence[Board]) -> list[list[int]]:
+def group_curves(found: Sequence[Board]) -> list[list[int]]:
     """Return the tasks that differ in nothing but the training size, smallest first, if there are several."""
     groups: dict[tuple[Any, ...], list[int]] = {}
     for i, board in enumerate(found):
@@ -220,13 +220,13 @@ def _curves(found: Sequence[Board]) -> list[list[int]]:
     ]
 
 
-def _scatters(
+def get_scatters(
     found: Sequence[Board], names: Sequence[str], scores: pd.DataFrame
 ) -> list[list[dict[str, Any]]]:
     """Return a rank scatter for each task and predictor; no task where one has no scores."""
     keys = [key for key in (*TASK_KEYS, "predictor") if key in scores and key != "label"]  # here, a value
     groups = scores.groupby(keys, observed=True, sort=False)[["label", "score"]]
-    by_key = {key: (g["label"].to_numpy(float), g["score"].to_numpy(float)) for key, g in groups}
+    by_key = {key: (np.asarray(g["label"], float), np.asarray(g["score"], float)) for key, g in groups}
     bins = _FINE if len(found) * len(names) <= _FEW_PANELS else _COARSE
     panels = []
     for board in found:

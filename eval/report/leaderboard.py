@@ -199,6 +199,8 @@ def _without_twins(board: Board) -> TextTable:
     return TextTable(
         title=f"Without twins: {board.title}",
         subtitle="means over the test networks that were not trained on, and the change",
+        caption=f"Without twins: {board.title}. Mean over the test networks that were not trained on, "
+        f"and its change from the mean over all, {repeats(board.first.repeats)}.",
         header=["predictor", *board.metrics],
         directions=directions,
         rows=rows,
@@ -221,6 +223,9 @@ def _differences(board: Board) -> TextTable:
     return TextTable(
         title=f"Difference from {base}: {board.title}",
         subtitle=f"paired over {repeats(board.first.repeats)}, 95 % interval, p after Holm's correction",
+        caption=f"Difference from {base}: {board.title}. Mean of the paired differences over "
+        f"{repeats(board.first.repeats)} with its 95 % interval; p of the {get_test(board.first)} after "
+        "Holm's correction.",
         header=["predictor", *board.metrics],
         directions=[0, *(board.column(metric)[0].direction for metric in board.metrics)],
         rows=rows,
@@ -244,6 +249,7 @@ def _mean_ranks(found: Sequence[Board]) -> TextTable:
     return TextTable(
         title=f"Mean rank over {count(len(found), 'task')}",
         subtitle="1 is best",
+        caption=f"Mean rank over {count(len(found), 'task')}; 1 is best, ties share the mean of their ranks.",
         header=["predictor", *metrics],
         rows=rows,
     )

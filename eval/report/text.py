@@ -40,12 +40,6 @@ def render(
     Raises:
         InputError: The grid is incomplete, or a metric was not evaluated.
     """
-    if format_ == "table":
-        from rich.console import Console
-
-        text = io.StringIO()
-        print_results(results, Console(file=text, width=120), metrics=metrics, baseline=baseline)
-        return text.getvalue()
     tables, legend = _tables(results, metrics, baseline)
     summaries = results.summaries(baseline)
     shown = [s for s in summaries if not metrics or s.metric in metrics]
@@ -95,7 +89,15 @@ def show(format_: str, tables: Sequence[TextTable], records: Records, legend: st
 
 
 def to_text(format_: str, tables: Sequence[TextTable], records: Records, legend: str = "") -> str:
-    """Return tables or records in any format but "table"; see `show`."""
+    """Return tables or records in any format of `show`; a terminal is taken to be 120 characters wide."""
+    if format_ == "table":
+        from rich.console import Console
+
+        text = io.StringIO()
+        console = Console(file=text, width=120)
+        print_tables(tables, console)
+        print_line(legend, console)
+        return text.getvalue()
     if format_ == "markdown":
         return to_markdown(tables, legend)
     if format_ == "latex":

@@ -17,10 +17,10 @@ Inputs = dict[str, Tensor]
 
 
 def graph_inputs(graphs: Graphs) -> Inputs:
-    """Return tensors of n graphs: what each node is (n, v, f), edges (n, v, v), nodes (n, v) 1 if used.
+    """Return tensors of n graphs: node features (n, v, f), edges (n, v, v), nodes (n, v) 1 if used.
 
-    A node is its operation, one-hot; in a space of several stages also its stage, one-hot; and the space's
-    features. v is the space's node limit, so that every batch of a space has the same shape.
+    Node features are the operation, one-hot; in a space of several stages the stage, one-hot; and the
+    space's own features. v is the space's node limit, so that every batch of a space has the same shape.
     """
     n, used = graphs.ops.shape
     v, space = graphs.space.max_nodes, graphs.space
@@ -48,7 +48,9 @@ class GraphEncoder(nn.Module):
     """Graph convolutions in both directions along the edges, then a readout: graphs to embeddings.
 
     A layer adds to each node a function of itself, of the mean of its sources and of the mean of its
-    destinations (residual, layer-normalised). The readout is the output node beside the mean of all nodes.
+    destinations (residual, layer-normalised). The readout concatenates the output node and the
+    mean of all nodes.
+
     Source: Wen et al., Neural Predictor, ECCV 2020 (both directions); Kipf & Welling, ICLR 2017.
     """
 
@@ -84,7 +86,7 @@ class GraphEncoder(nn.Module):
 
 
 def readout(hidden: Tensor, nodes: Tensor) -> Tensor:
-    """Return (r, b, 2 · f): the output node's features beside the mean of all nodes'.
+    """Return (r, b, 2 · f): the output node's features and the mean over all nodes.
 
     Args:
         hidden: (r, b, v, f) node features.

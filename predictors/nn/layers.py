@@ -1,7 +1,7 @@
 """Layers with a leading repeat axis: r independent copies in one batched operation.
 
 Copies never mix, and copy i draws its initial weights and dropout masks from generator i alone, so a
-repeat is the same whatever others it is trained beside (up to floating-point rounding).
+repeat does not depend on the others it is trained with (up to floating-point rounding).
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class LayerNorm(nn.Module):
     """Layer normalisation over the last axis with a scale and shift a repeat (Ba et al. 2016)."""
 
     def __init__(self, width: int, repeats: int) -> None:
-        """Begin with scale 1 and shift 0."""
+        """Initialise scale to 1 and shift to 0."""
         super().__init__()
         self.weight = nn.Parameter(torch.ones(repeats, width))
         self.bias = nn.Parameter(torch.zeros(repeats, width))
@@ -68,7 +68,7 @@ class LayerNorm(nn.Module):
 
 
 class Standardise(nn.Module):
-    """Shift and scale features as the training set of each repeat says."""
+    """Standardise features by the training set of each repeat."""
 
     mean: Tensor
     scale: Tensor

@@ -1,13 +1,12 @@
 """Losses for predictors. Each takes scores and labels (lists, items) and returns one loss a list, (lists,).
 
-Labels are higher is better. What a loss needs of them (relevance, order, pairs) it derives list by list, so
-their unit and origin do not matter, except to `mse` and `huber`, which fit the scores to the labels as they
-are. A pair of equal labels has no order: pairwise losses leave it out. A list of equal labels teaches
-nothing, and a loss is then 0, but for those two and for `listnet` and `listmle`, which draw its scores
-together; they too are 0 for a single item.
+Labels are higher is better. Relevance, order and pairs are derived list by list, so the unit
+and origin of labels do not matter, except to `mse` and `huber`, which regress on the labels as they are.
+Pairwise losses leave out pairs of equal labels. For a list of equal labels a loss is 0, except for those two
+and for `listnet` and `listmle`, which draw its scores together; they too are 0 for a single item.
 
-A loss that looks at relevance takes it as `grades` (lists, items) where more is known than the list: AceNAS's
-minibatches have the relevance that the whole training set says.
+Losses that use relevance accept it as `grades` (lists, items), for when more is known than the list: AceNAS's
+minibatches use the relevance within the whole training set.
 """
 
 from __future__ import annotations
@@ -74,8 +73,8 @@ def lambdarank(
     """LambdaRank: each pair's logistic loss weighted by the NDCG that swapping the pair would change.
 
     The weights are constants to the gradient. `sigma` is the slope; `truncation` keeps the pairs with an
-    item in the predicted top so many. `rank_by` says which rank discounts an item: in the order of the
-    scores, as the paper has it, or by ascending label, as the published AceNAS code has it.
+    item among that many predicted best. `rank_by` selects the rank that discounts an item: by descending
+    score, as in the paper, or by ascending label, as in the published AceNAS code.
 
     Source: Burges et al., Learning to Rank with Nonsmooth Cost Functions, NeurIPS 2006; the gain is
     AceNAS's, 2^relevance − 1.
@@ -103,7 +102,7 @@ def lambdarank_by_label(
     truncation: int | None = None,
     grades: Tensor | None = None,
 ) -> Tensor:
-    """LambdaRank with rank_by="label": the best item has the last place's discount, whatever its score.
+    """LambdaRank with rank_by="label": the best item gets the last place's discount, whatever its score.
 
     Source: the published code of AceNAS (arXiv 2108.03001).
     """

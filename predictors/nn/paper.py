@@ -1,4 +1,4 @@
-"""What the published graph predictors share: their graph convolution, sort pooling and way of training."""
+"""Building blocks of the published graph predictors: graph convolution, sort pooling, training schedule."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Glorot(nn.Module):
 
 
 class GraphConv(nn.Module):
-    """Graph convolution along the edges: ReLU(flow · x · weight + bias), the bias beginning at 0."""
+    """Graph convolution along the edges: ReLU(flow · x · weight + bias), the bias initialised to 0."""
 
     def __init__(self, inputs: int, outputs: int, rngs: Generators) -> None:
         """Build one layer for each generator."""
@@ -78,7 +78,7 @@ class GraphConvs(nn.Module):
         self.dropout = Dropout(dropout, rngs)
 
     def forward(self, inputs: Inputs) -> Tensor:
-        """Return the last layer's features of every node, in use or not."""
+        """Return the last layer's features of every node, used or not."""
         hidden = inputs["ops"]
         for layer in self.layers:
             hidden = self.dropout(layer(inputs["flow"], hidden))
@@ -96,7 +96,7 @@ def sort_pool(hidden: Tensor, nodes: Tensor, top: int) -> Tensor:
     Args:
         hidden: (r, b, v, f) node features.
         nodes: (r or 1, b, v) 1 for nodes in use.
-        top: Nodes to keep; zeros stand for those that a graph does not have.
+        top: Nodes to keep; smaller graphs are padded with zeros.
 
     Source: Zhang et al., An End-to-End Deep Learning Architecture for Graph Classification, AAAI 2018, in
     the form of DGL's SortPooling.
@@ -111,9 +111,9 @@ def sort_pool(hidden: Tensor, nodes: Tensor, top: int) -> Tensor:
 class SortPooledGcn(nn.Module):
     """AceNAS's encoder: graph convolutions, sort pooling, a 1-d convolution over the nodes; then linear.
 
-    The first convolution has one node as its window, so that it is a linear map of the node, into width / 2
-    channels; after ReLU and max-pooling by two, the second one's window are all five places that are left,
-    so that it is linear, too; ReLU, and a linear map to the embedding.
+    The first convolution has a window of one node: a linear map of the node into width / 2 channels. After
+    ReLU and max-pooling by two, the second one's window covers all five remaining places, so that it is a
+    linear map too; then ReLU and a linear map to the embedding.
     Source: AceNAS (arXiv 2108.03001), section 4 and published code; Zhang et al., AAAI 2018.
     """
 
@@ -136,10 +136,10 @@ class SortPooledGcn(nn.Module):
 
 
 class Lists:
-    """The objective of a scorer: a ranking loss of minibatches, relevance being the whole training set's.
+    """The objective of a scorer: a ranking loss of minibatches, with the relevance of the whole training set.
 
-    An epoch's quality is the NDCG of its scores, as they were when its batches were trained on, or Kendall's
-    tau where the loss does not look at relevance. Source: AceNAS's published code.
+    An epoch's quality is the NDCG of the scores seen while training on its batches, or Kendall's tau where
+    the loss does not use relevance. Source: AceNAS's published code.
     """
 
     def __init__(self, net: nn.Module, inputs: Inputs, y: Tensor, loss: str) -> None:

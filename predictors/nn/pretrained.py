@@ -207,8 +207,8 @@ class PretrainedRanker(TorchRanker, Pretrains):
 
     def _check_known(self, names: tuple[str, ...], values: np.ndarray) -> None:
         """Refuse weak labels (n, labels) without a known value."""
-        for name, known in zip(names, np.isfinite(values).any(axis=0), strict=True):
-            if not known:
+        for column, name in enumerate(names):
+            if not np.isfinite(values[:, column]).any():
                 raise InputError(f"weak label '{name}' is known for none of {len(values)} architectures")
 
     def _weak_net(self, inputs: Inputs) -> WeakHeads:

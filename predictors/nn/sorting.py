@@ -1,4 +1,4 @@
-"""What ranking losses are made of: differences, ranks, discounts and the relaxed sort, batched over lists."""
+"""Building blocks of ranking losses, batched over lists: differences, ranks, discounts, relaxed sorting."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def discounts(n: int, like: Tensor) -> Tensor:
 
 
 def ideal_dcg(gain: Tensor) -> Tensor:
-    """Return the largest discounted cumulative gain (lists,) that an order of gain (lists, items) has."""
+    """Return the largest discounted cumulative gain (lists,) of any order of gain (lists, items)."""
     return gain.sort(-1, descending=True).values @ discounts(gain.shape[-1], gain)
 
 
@@ -63,8 +63,8 @@ def neural_sort(scores: Tensor, temperature: float) -> Tensor:
 def sinkhorn(matrix: Tensor, iterations: int) -> Tensor:
     """Return non-negative matrix (lists, n, n) with rows and columns scaled to sum to nearly one.
 
-    The number of iterations is fixed, so that a list is scaled the same whatever others are beside it; rows
-    are exact, columns converge. Source: Sinkhorn & Knopp, Pacific Journal of Mathematics 1967.
+    The number of iterations is fixed, so that a list does not depend on the others in its batch; rows are
+    exact, columns converge. Source: Sinkhorn & Knopp, Pacific Journal of Mathematics 1967.
     """
     rows = torch.ones_like(matrix[:, :, :1])
     columns = torch.ones_like(matrix[:, :1, :])

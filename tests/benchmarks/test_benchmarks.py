@@ -16,7 +16,6 @@ import pytest
 from scipy.stats import kendalltau
 from support.small_benchmarks import small
 
-import benchmarks
 from benchmarks import REGISTRY, load
 from benchmarks.base import Benchmark
 from benchmarks.nb201_mini import FILE
@@ -219,7 +218,7 @@ def test_the_embedded_table_is_what_it_should_be() -> None:
 
 # Users' own tables.
 
-SUFFIXES = benchmarks.TABLE_SUFFIXES
+SUFFIXES = (".parquet", ".csv", ".jsonl")
 BY_SUFFIX = pytest.mark.parametrize("suffix", SUFFIXES)
 STRINGS = [
     "|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|nor_conv_3x3~1|none~2|",

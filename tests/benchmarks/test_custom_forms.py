@@ -10,7 +10,6 @@ import pytest
 from support.small_benchmarks import small
 from test_benchmarks import write
 
-import benchmarks
 from benchmarks import load
 from benchmarks.base import Benchmark
 from benchmarks.custom_texts import TEXT_SPACES
@@ -19,7 +18,7 @@ from benchmarks.table_options import TableOptions
 from data.errors import TableError
 from data.spaces import get
 
-BY_SUFFIX = pytest.mark.parametrize("suffix", benchmarks.TABLE_SUFFIXES)
+BY_SUFFIX = pytest.mark.parametrize("suffix", (".parquet", ".csv", ".jsonl"))
 
 
 def same_partition(a: np.ndarray, b: np.ndarray) -> bool:

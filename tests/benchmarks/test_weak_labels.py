@@ -155,6 +155,8 @@ def test_costs_of_ones_own_table_are_guarded_too(tmp_path: Path) -> None:
     path = Table(pa.table(columns)).write(tmp_path / "mine.parquet")
     with pytest.raises(InputError, match=r"'flops' .*'acc'"):
         benchmarks.load(path)
+    bench = benchmarks.load(path, trusted={"flops": "one width decides"})
+    assert "one width decides" in bench.notices[-1]
 
 
 @pytest.mark.parametrize(

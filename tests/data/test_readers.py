@@ -44,14 +44,23 @@ def put(path: Path, content: str | bytes) -> Path:
         ("t.csv.gz", gzip.compress(CSV.encode())),
         ("t.csv", gzip.compress(CSV.encode())),
         ("t.tsv.gz", gzip.compress(CSV.replace(",", "\t").encode())),
-        ("t.jsonl", "".join(json.dumps({"name": n, "acc": a}) + "\n" for n, a in zip(NAMES, ACC, strict=True))),
-        ("t.ndjson", "".join(json.dumps({"name": n, "acc": a}) + "\n" for n, a in zip(NAMES, ACC, strict=True))),
+        (
+            "t.jsonl",
+            "".join(json.dumps({"name": n, "acc": a}) + "\n" for n, a in zip(NAMES, ACC, strict=True)),
+        ),
+        (
+            "t.ndjson",
+            "".join(json.dumps({"name": n, "acc": a}) + "\n" for n, a in zip(NAMES, ACC, strict=True)),
+        ),
         ("t.json", json.dumps([{"name": n, "acc": a} for n, a in zip(NAMES, ACC, strict=True)])),
         ("t.json", json.dumps({"name": NAMES, "acc": ACC})),
         ("t.json", json.dumps({"name": dict(enumerate(NAMES)), "acc": dict(enumerate(ACC))})),
-        ("t.json", json.dumps({"data": [{"name": n, "acc": str(a)} for n, a in zip(NAMES, ACC, strict=True)]})),
+        (
+            "t.json",
+            json.dumps({"data": [{"name": n, "acc": str(a)} for n, a in zip(NAMES, ACC, strict=True)]}),
+        ),
     ],
-)  # fmt: skip
+)
 def test_one_table_in_many_formats(name: str, content: str | bytes, tmp_path: Path) -> None:
     table = read(put(tmp_path / name, content)).table
     assert table.names == ["name", "acc"]

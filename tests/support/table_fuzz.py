@@ -129,8 +129,27 @@ ODD: tuple[Callable[[], Any], ...] = (
     lambda: "x" * 140_000,
     lambda: "=1+1",
 )
-ODD_NAMES = ("arch", "ops", "acc", "", " ", "Ops", "acc#1", "id", "ß", "stage", "space", "\ud800", "x\ny", "a,b",
-             "block0", "block7", "width", "depth", "unnamed_0")  # fmt: skip
+ODD_NAMES = (
+    "arch",
+    "ops",
+    "acc",
+    "",
+    " ",
+    "Ops",
+    "acc#1",
+    "id",
+    "ß",
+    "stage",
+    "space",
+    "\ud800",
+    "x\ny",
+    "a,b",
+    "block0",
+    "block7",
+    "width",
+    "depth",
+    "unnamed_0",
+)
 
 
 def _odd_value(rng: Rng, rows: Rows) -> None:
@@ -181,9 +200,17 @@ def _inner(rng: Rng, rows: Rows) -> None:
 
 
 VALUE_FAULTS = (
-    _odd_value, _odd_value, _odd_value, _odd_column, _lost_column, _lost_rows, _null_row, _twice, _text_column,
+    _odd_value,
+    _odd_value,
+    _odd_value,
+    _odd_column,
+    _lost_column,
+    _lost_rows,
+    _null_row,
+    _twice,
+    _text_column,
     _inner,
-)  # fmt: skip
+)
 
 # Files.
 
@@ -223,19 +250,49 @@ def _json(rng: Rng, rows: Rows) -> bytes:
 
 
 METADATA = (
-    b"null", b"", b"{", b"[]", b"[1]", b'[{"name": null}]', b'[{"name": "acc"}]', b'[{"dataset": "x"}]', b"[[]]",
-    b'[{"name": "acc", "dataset": "d", "target": "t", "more": 1}]', b'{"acc": {"direction": "min"}}', b'"acc"',
-    b'[{"name": "acc", "direction": 0}]', b'[{"name": "acc", "seeds": "lr"}]', b'[{"name": "acc", "scale": null}]',
-    b'[{"name": "acc", "decimals": 1.5}]', b'[{"name": "acc", "kind": []}]', b"[" * 3000, b"\xff",
-    b'[{"name": "ops", "zero": ["none"], "identity": ["gone"]}]', b'[{"name": "acc", "failed": 1e999}]',
-    b'{"acc": null}', b'[{"name": "acc", "decimals": 99999999999}]', b'[{"name": "acc", "scale": 1e29}]',
-)  # fmt: skip
+    b"null",
+    b"",
+    b"{",
+    b"[]",
+    b"[1]",
+    b'[{"name": null}]',
+    b'[{"name": "acc"}]',
+    b'[{"dataset": "x"}]',
+    b"[[]]",
+    b'[{"name": "acc", "dataset": "d", "target": "t", "more": 1}]',
+    b'{"acc": {"direction": "min"}}',
+    b'"acc"',
+    b'[{"name": "acc", "direction": 0}]',
+    b'[{"name": "acc", "seeds": "lr"}]',
+    b'[{"name": "acc", "scale": null}]',
+    b'[{"name": "acc", "decimals": 1.5}]',
+    b'[{"name": "acc", "kind": []}]',
+    b"[" * 3000,
+    b"\xff",
+    b'[{"name": "ops", "zero": ["none"], "identity": ["gone"]}]',
+    b'[{"name": "acc", "failed": 1e999}]',
+    b'{"acc": null}',
+    b'[{"name": "acc", "decimals": 99999999999}]',
+    b'[{"name": "acc", "scale": 1e29}]',
+)
 TYPES = (
-    pa.null(), pa.struct([("a", pa.int64())]), pa.list_(pa.struct([("a", pa.int64())])), pa.binary(), pa.date32(),
-    pa.timestamp("ns"), pa.decimal128(10, 2), pa.float16(), pa.uint64(), pa.bool_(), pa.large_string(),
-    pa.dictionary(pa.int8(), pa.string()), pa.list_(pa.int64(), 2), pa.duration("s"), pa.large_list(pa.string()),
+    pa.null(),
+    pa.struct([("a", pa.int64())]),
+    pa.list_(pa.struct([("a", pa.int64())])),
+    pa.binary(),
+    pa.date32(),
+    pa.timestamp("ns"),
+    pa.decimal128(10, 2),
+    pa.float16(),
+    pa.uint64(),
+    pa.bool_(),
+    pa.large_string(),
+    pa.dictionary(pa.int8(), pa.string()),
+    pa.list_(pa.int64(), 2),
+    pa.duration("s"),
+    pa.large_list(pa.string()),
     pa.map_(pa.string(), pa.int64()),
-)  # fmt: skip
+)
 
 
 def _parquet(rng: Rng, rows: Rows) -> bytes:
