@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from eval.command.options import BenchFlags, as_mapping, command, numbers
+from eval.command.options import BenchFlags, Format, as_mapping, command, numbers
 from eval.command.origin import start
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -104,9 +104,8 @@ def search(options: Options) -> None:
         return
     from data.cli import to_stderr
     from eval.grid.session import Command
-    from eval.report.text import show
     from eval.search import search as run
-    from eval.search.report import get_tables, legend
+    from eval.search.report import print_search
 
     results = run(
         predictors=options.predictors,
@@ -122,9 +121,12 @@ def search(options: Options) -> None:
         **options.arguments(),
     )
     page = results.report()
-    summaries = results.summaries()
-    show(options.format_.value, get_tables(summaries), results.records())
-    to_stderr(legend(summaries))
+    if options.format_ is Format.table:
+        from rich.console import Console
+
+        print_search(results, Console())
+    else:
+        sys.stdout.write(results.render(options.format_.value).rstrip("\n") + "\n")
     to_stderr(f"search_rows.jsonl and search.html are in {page.parent}")
 
 

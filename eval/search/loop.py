@@ -6,7 +6,7 @@ queried follows from the labels of what was queried before.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ from eval.grid.pretraining import pretrain
 from eval.search.strategies.base import Strategy, View
 from eval.search.trials import Schedule, SearchTrial
 from eval.task import Task
+from predictors.errors import describe_failure
 
 
 @dataclass(frozen=True)
@@ -130,8 +131,14 @@ def _plan_steps(budget: int, schedule: Schedule, *, uses_scores: bool) -> list[_
     return steps
 
 
-class _Repeat:
-    """The state of one repeat of a search."""
+class Repeat:
+    """The state of one repeat of a search.
+
+    Attributes:
+        queried: (q,) positions in the pool, oldest first.
+        rounds: Round of each.
+        seconds: Seconds of training and scoring until then.
+    """
 
     def __init__(self, pool: SearchPool, strategy: Strategy, seed: int) -> None:
         self.pool, self.strategy, self.seed = pool, strategy, seed
@@ -168,7 +175,7 @@ class _Repeat:
         except InputError as error:
             raise InputError(f"strategy '{name}': {error}") from error
         except Exception as error:
-            raise InputError(f"strategy '{name}': choose failed: {type(error).__name__}: {error}") from error
+            raise InputError(f"strategy '{name}': choose failed: {describe_failure(error)}") from error
         if (
             chosen.shape != (size,)
             or chosen.dtype.kind not in "iu"
@@ -198,17 +205,46 @@ def search(searched: SearchTrial) -> Searched:
     if any(step.scored for step in steps):
         with threadpool_limits(1):
             weak_hash, pretrain_seconds = pretrain(predictor, trial)
-    repeats = [_Repeat(pool, strategy.clone(), task.seed + repeat) for repeat in trial.repeats]
-    for step in steps:
-        scores, seconds = [None] * len(repeats), 0.0
-        if step.scored:
-            trains, seeds = [r.queried for r in repeats], [r.seed for r in repeats]
-            everything = np.arange(len(pool.rows))
-            scores, fit_seconds, predict_seconds = fit_and_score(
-                predictor, pool.graphs, pool.labels, trains, seeds, everything
-            )
-            seconds = (fit_seconds + predict_seconds) / len(repeats)
-        for repeat, own in zip(repeats, scores, strict=True):
-            repeat.take(step, own, seconds)
+    seeds, everything = [task.seed + repeat for repeat in trial.repeats], np.arange(len(pool.rows))
+
+    def score(trains: list[np.ndarray]) -> tuple[np.ndarray, float]:
+        scores, fit_seconds, predict_seconds = fit_and_score(
+            predictor, pool.graphs, pool.labels, trains, seeds, everything
+        )
+        return scores, fit_seconds + predict_seconds
+
+    repeats = run_steps(pool, strategy, schedule, task.train_size, seeds, score)
     traces = [Trace(pool.rows[r.queried], np.array(r.rounds), np.array(r.seconds)) for r in repeats]
     return Searched(traces, weak_hash, pretrain_seconds)
+
+
+def run_steps(
+    pool: SearchPool,
+    strategy: Strategy,
+    schedule: Schedule,
+    budget: int,
+    seeds: Sequence[int],
+    score: Callable[[list[np.ndarray]], tuple[np.ndarray, float]],
+) -> list[Repeat]:
+    """Run repeats of a search together, a step at a time.
+
+    Args:
+        pool: What may be queried.
+        strategy: The strategy; each repeat uses a copy.
+        schedule: How the labels are spent.
+        budget: Queries before the final top.
+        seeds: Seed of each repeat.
+        score: From what each repeat has queried to the scores (repeats, m) of the pool, and the seconds that
+            they took for all repeats.
+
+    Raises:
+        InputError: The strategy or the predictor refuses, or the strategy breaks the rules.
+    """
+    repeats = [Repeat(pool, strategy.clone(), seed) for seed in seeds]
+    for step in _plan_steps(budget, schedule, uses_scores=strategy.uses_scores):
+        scores, seconds = [None] * len(repeats), 0.0
+        if step.scored:
+            scores, seconds = score([repeat.queried for repeat in repeats])
+        for repeat, own in zip(repeats, scores, strict=True):
+            repeat.take(step, own, seconds / len(repeats))
+    return repeats

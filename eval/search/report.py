@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eval.report.notices import get_notices
 from eval.report.numbers import half_width, number, seconds
@@ -14,10 +15,15 @@ from eval.report.page import write_page
 from eval.report.plots import Plot, Series, finite, slug
 from eval.report.summary import LEVEL
 from eval.report.table import UNICODE, Entry, TextTable
+from eval.report.terminal import print_line, print_tables
+from eval.report.text import to_text
 from eval.search.results import SearchResults
 from eval.search.rows import Row
 from eval.search.summary import TASK_KEYS, Runs, SearchSummary, group_runs, name_searches
 from eval.stats import mean_interval
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def decidable(summaries: Sequence[SearchSummary]) -> bool:
@@ -166,6 +172,25 @@ def _plot(runs: Sequence[Runs]) -> Plot:
         markers=False,
         rules=[end + 0.5 for end in runs[0].ends[:-1]],
     )
+
+
+def render(results: SearchResults, format_: str) -> str:
+    """Return the tables of a search, or its records, as text; "table" is as in a terminal 120 wide."""
+    summaries = results.summaries()
+    if format_ != "table":
+        return to_text(format_, get_tables(summaries), results.records(), legend(summaries))
+    from rich.console import Console
+
+    text = io.StringIO()
+    print_search(results, Console(file=text, width=120))
+    return text.getvalue()
+
+
+def print_search(results: SearchResults, console: Console) -> None:
+    """Print the tables of a search to a terminal."""
+    summaries = results.summaries()
+    print_tables(get_tables(summaries), console)
+    print_line(legend(summaries), console)
 
 
 def write_search(path: Path, results: SearchResults) -> None:

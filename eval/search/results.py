@@ -130,6 +130,20 @@ class SearchResults:
         columns = (*keys, "best_row", "best_name", "best_label_value", "best_by_label_target", "regret")
         return pd.DataFrame([{name: row[name] for name in columns} for row in last.values()])
 
+    def render(self, format_: str) -> str:
+        """Return the tables as text: "table", "markdown", "latex", "tsv", "csv" or "json"."""
+        from eval.search.report import render
+
+        return render(self, format_)
+
+    def to_latex(self) -> str:
+        """Return a booktabs table for each task, ready for a paper."""
+        return self.render("latex")
+
+    def to_markdown(self) -> str:
+        """Return a Markdown table for each task."""
+        return self.render("markdown")
+
     def report(self, path: str | Path | None = None) -> Path:
         """Write the page, one file that needs no network, and return its path.
 

@@ -261,8 +261,6 @@ def _describe(trials: Sequence[SearchTrial], loaded: Sequence[Loaded], schedule:
         _log.info(note)
     for each in loaded:
         bench, info = each.bench, each.bench.info
-        if bench.stands_in_for:
-            notes.insert(0, f"This is {info.title}, not the real table: {bench.stands_in_for}")
         notes += [f"{info.title}: {bench.size_note}", *bench.notices, info.notes]
         notes.append(f"Cite: {info.citation}. Licence: {info.licence}.")
     return [note for note in notes if note]

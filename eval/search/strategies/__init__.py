@@ -6,12 +6,14 @@ import inspect
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from data.errors import AcerankError
+from data.places import is_place
 from data.registry import Registry
 
 if TYPE_CHECKING:
     from eval.search.strategies.base import Strategy, View
 
-__all__ = ["REGISTRY", "Strategy", "View", "describe", "get", "names"]
+__all__ = ["REGISTRY", "Strategy", "View", "describe", "get", "is_at", "names"]
 
 
 def _is_strategy(member: object) -> bool:
@@ -56,3 +58,11 @@ def get(name: str) -> type[Strategy]:
         AcerankError: Its module does not define exactly one public strategy.
     """
     return REGISTRY[name]
+
+
+def is_at(text: str) -> bool:
+    """Return whether a text is the place of a strategy in code."""
+    try:
+        return is_place(text) and _is_strategy(REGISTRY[text])
+    except AcerankError:  # it cannot be imported, or does not define exactly one strategy
+        return False

@@ -1,0 +1,124 @@
+"""The contract battery of strategies: checks that one keeps the rules of a search."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from data.errors import InputError
+from data.graphs import Graphs
+from eval.search.asked import parse_strategies
+from eval.search.loop import SearchPool, run_steps
+from eval.search.strategies.base import Strategy
+from eval.search.trials import Schedule
+from predictors.contract import Finding
+from predictors.errors import describe_failure
+
+BUDGET, SEED = 12, 5
+
+
+@dataclass(frozen=True)
+class _Case:
+    """A strategy and what it is checked with."""
+
+    strategy: Strategy
+    pool: SearchPool
+
+    def run(self, budget: int = BUDGET) -> list[int]:
+        """Search with random scores; return what was queried, as positions in the pool."""
+        scores = np.random.default_rng(SEED).random((1, len(self.pool.rows)))
+        (repeat,) = run_steps(
+            self.pool,
+            self.strategy,
+            Schedule(rounds=3, final_top=0, twins=False),
+            budget,
+            [SEED],
+            lambda queried: (scores, 0.0),
+        )
+        return repeat.queried.tolist()
+
+
+class _BrokenError(Exception):
+    """A rule is broken; the message says how."""
+
+
+def check_strategy(strategy: object, graphs: Graphs, labels: np.ndarray) -> list[Finding]:
+    """Check whether a strategy keeps the contract.
+
+    Args:
+        strategy: A name, a place, a class or an instance.
+        graphs: At least 30 distinct networks.
+        labels: (n,) their labels, higher is better.
+
+    Returns:
+        A finding for each rule, in a fixed order. A strategy that raises breaks the rule being checked.
+
+    Raises:
+        InputError: Too few networks, or not one strategy.
+    """
+    networks = np.unique(graphs.canonical_hash(), return_inverse=True)[1]
+    if networks.max(initial=-1) + 1 < 30 or labels.shape != (len(graphs),):
+        raise InputError(
+            f"the contract needs at least 30 networks with a label each, not {networks.max(initial=-1) + 1}"
+        )
+    (asked,) = parse_strategies(strategy)
+    case = _Case(asked.strategy, SearchPool(np.arange(len(graphs)), graphs, networks, labels))
+    return [_run(rule, test, case) for rule, test in RULES.items()]
+
+
+def _run(rule: str, test: Callable[[_Case], None], case: _Case) -> Finding:
+    try:
+        test(case)
+    except _BrokenError as broken:
+        return Finding(rule, "fail", str(broken))
+    except Exception as error:
+        ours = isinstance(error, InputError)
+        return Finding(rule, "fail", str(error) if ours else describe_failure(error))
+    return Finding(rule, "pass")
+
+
+def _check_parameters(case: _Case) -> None:
+    made, twin = case.strategy, case.strategy.clone()
+    if made.params() != twin.params():
+        raise _BrokenError(f"a copy has the parameters {twin.params()}, not {made.params()}")
+
+
+def _check_choices(case: _Case) -> None:
+    case.run()  # the loop itself rejects any other choice
+    rows = np.arange(len(case.pool.rows))
+    _Case(case.strategy, SearchPool(case.pool.rows, case.pool.graphs, rows, case.pool.labels)).run()
+
+
+def _check_last(case: _Case) -> None:
+    few = np.arange(min(60, len(case.pool.rows)))
+    networks = case.pool.networks[few]
+    pool = SearchPool(few, case.pool.graphs.take(few), networks, case.pool.labels[few])
+    _Case(case.strategy, pool).run(budget=pool.n_networks)
+
+
+def _check_seed(case: _Case) -> None:
+    if case.run() != case.run():
+        raise _BrokenError("the same labels, scores and seed gave other queries: draw from `rng` only")
+
+
+def _check_global_state(case: _Case) -> None:
+    before = _get_global_state()
+    case.run()
+    if _get_global_state() != before:
+        raise _BrokenError("it draws from the global random state: draw from `rng` only")
+
+
+def _get_global_state() -> str:
+    return repr((np.random.get_state(), random.getstate()))  # noqa: NPY002
+
+
+RULES: dict[str, Callable[[_Case], None]] = {
+    "the constructor stores its parameters under their own names": _check_parameters,
+    "it chooses as many candidates as asked for, from distinct networks": _check_choices,
+    "it can choose the last candidates": _check_last,
+    "the same seed gives the same choices": _check_seed,
+    "it leaves the global random state alone": _check_global_state,
+}
