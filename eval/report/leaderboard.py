@@ -224,8 +224,8 @@ def _differences(board: Board) -> TextTable:
         title=f"Difference from {base}: {board.title}",
         subtitle=f"paired over {repeats(board.first.repeats)}, 95 % interval, p after Holm's correction",
         caption=f"Difference from {base}: {board.title}. Mean of the paired differences over "
-        f"{repeats(board.first.repeats)} with its 95 % interval; p of the {get_test(board.first)} after Holm's "
-        "correction.",
+        f"{repeats(board.first.repeats)} with its 95 % interval; p of the {get_test(board.first)} after "
+        "Holm's correction.",
         header=["predictor", *board.metrics],
         directions=[0, *(board.column(metric)[0].direction for metric in board.metrics)],
         rows=rows,
