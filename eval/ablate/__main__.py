@@ -55,10 +55,10 @@ def ablate(options: Options) -> None:
     Weak labels are joined by +; "supernet" is the benchmark's supernet accuracy. The folder --out holds the
     same rows as eval.run writes, and ablation.html. Interrupted runs resume when restarted.
     """
+    from data.cli import to_stderr
     from eval.ablate import METRICS
     from eval.ablate import ablate as run
     from eval.ablate.arms import get_tables, records_of
-    from data.cli import to_stderr
     from eval.evaluate import Command
     from eval.report.text import show
 
