@@ -25,7 +25,10 @@ from benchmarks.table_options import TableOptions
 from benchmarks.target_choice import (
     choose_target,
     counts_rows,
+    differs_between_repeats,
+    is_cost,
     is_setting,
+    is_size,
     seems_smaller_is_better,
     split_target,
 )
@@ -33,8 +36,6 @@ from data.errors import TableError
 from data.graphs import Graphs
 from data.readers import read
 from data.table import Column, Table
-
-COSTS = ("flops", "params", "macs")
 
 
 class Custom(Benchmark):
@@ -72,10 +73,8 @@ class Custom(Benchmark):
             lines += more
         self._file = named
         self._trainings: dict[str, tuple[str, ...]] = {}
-        form = form_of(named)
         labels = self._results(self.describe(named), named)
-        architecture = [n for n in (*form.columns, *form.optional) if n in named.names] if form else []
-        rows = merge_trainings(named, architecture, labels)
+        rows = merge_trainings(named, self._telling(named), labels)
         self._numbers = rows.numbers
         self._trainings = dict(rows.trainings)
         super().__init__(rows.table)
@@ -100,6 +99,10 @@ class Custom(Benchmark):
             weak=tuple(c.name for c in self._columns.values() if c.kind == "weak"),
         )
         known = np.zeros(len(self), bool)
+        used = {*self._columns, *(name for names in self._trainings.values() for name in names)}
+        unused = [c.name for c in numeric_columns(self.table, "label") if c.name not in used]
+        if unused:
+            lines.append(f"neither labels nor weak labels: {', '.join(unused)}")
         for column in self._results(found, self.table):
             known |= np.isfinite(self._oriented(column))
         if not known.all():
@@ -109,6 +112,16 @@ class Custom(Benchmark):
             if has.sum() < known.sum():
                 lines.append(f"{(~has & known).sum():,} labelled rows have no {target}")
         return lines
+
+    @staticmethod
+    def _telling(table: Table) -> list[str]:
+        """Return the columns by which rows are told apart: of architectures, sizes and training settings."""
+        form = form_of(table)
+        architecture = (*form.columns, *form.optional) if form else ()
+        settings = (
+            n for n in table.names if (is_setting(n) or is_size(n)) and not differs_between_repeats(n)
+        )
+        return list(dict.fromkeys(n for n in (*architecture, *settings) if n in table.names)) if form else []
 
     def _results(self, columns: Iterable[Column], table: Table) -> list[Column]:
         """Return the labels that say how well networks do; settings only if somebody names them."""
@@ -187,17 +200,17 @@ class Custom(Benchmark):
             if column.name in single or (form and column.name in (*form.columns, *form.optional)):
                 continue
             described = column.name in table.columns
-            if not described and counts_rows(column.name):
-                continue
-            if not described and column.name.lower() in COSTS and column.target != asked:
-                column = replace(column, kind="weak")
+            if not described and column.target != asked:
+                if counts_rows(column.name) or is_size(column.name):
+                    continue
+                column = replace(column, kind="weak") if is_cost(column.name) else column
             if direction is not None and column.target == asked:
                 column = replace(column, direction=direction)
             if column.name in self._trainings:
                 column = replace(
                     column,
                     seeds=self._trainings[column.name],
-                    note=column.note or "mean where an architecture is in the table more than once",
+                    note=column.note or "mean of repeated trainings",
                 )
             yield column
 

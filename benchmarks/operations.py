@@ -97,8 +97,9 @@ def fold_notices(graphs: Graphs) -> list[str]:
     used = [op for i, op in enumerate(space.ops) if (graphs.ops == i).any()]
     zero = [op for op in used if op in space.zero]
     identity = [op for op in used if op in space.identity]
-    line = f"zero operations: {', '.join(zero) or 'none of them'}; " + (
-        f"identity operations: {', '.join(identity) or 'none of them'}"
+    lists = (("zero", zero), ("identity", identity))
+    line = "; ".join(
+        f"{kind} operations: {', '.join(ops)}" if ops else f"no {kind} operations" for kind, ops in lists
     )
     if zero or identity:
         folded = len(np.unique(graphs.canonical_hash()))

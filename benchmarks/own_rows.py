@@ -220,8 +220,8 @@ def _merged(
                     arrow = arrow.append_column(name, pa.array(one, mask=np.isnan(one)))
     many = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
     line = (
-        f"{len(repeated):,} architectures are in the table more than once ({many} times): their "
-        f"{repeated.sum():,} rows become {len(repeated):,} with mean labels"
+        f"repeated trainings: {repeated.sum():,} rows of {len(repeated):,} different architectures "
+        f"({many} rows each) are replaced by their means"
     )
     return Rows(Table(arrow, table.columns), numbers, trainings, (line,))
 

@@ -28,6 +28,41 @@ SETTINGS = frozenset(
     }
 )  # fmt: skip
 """Numeric columns that say how networks were trained: labels only if somebody names them."""
+SIZES = frozenset(
+    {"width", "depth", "resolution", "layers", "num_layers", "channels", "init_channels", "image_size"}
+)
+"""Numeric columns of the sizes of networks: labels only if somebody names them."""
+OF_ONE_RUN = frozenset(
+    {
+        "seed",
+        "seeds",
+        "random_seed",
+        "run",
+        "trial",
+        "repeat",
+        "fold",
+        "gpu",
+        "gpus",
+        "device",
+        "worker",
+        "time",
+        "seconds",
+        "train_time",
+        "training_time",
+        "train_seconds",
+        "duration",
+        "runtime",
+        "wall_time",
+        "year",
+        "date",
+        "timestamp",
+        "time_stamp",
+    }
+)
+"""Settings in which repeated trainings of one network differ."""
+_COST = re.compile(
+    r"(n|num|numberof|total|model)?[kmg]?(flops?|params?|parameters|macs|madds|multadds)([kmg]b?|millions?|billions?)?"
+)
 _SMALLER = frozenset(
     {
         "loss", "error", "err", "latency", "perplexity", "ppl", "rank", "ranking", "energy", "mse", "rmse",
@@ -44,6 +79,21 @@ def counts_rows(name: str) -> bool:
 def is_setting(name: str) -> bool:
     """Return whether a column of this name says how networks were trained, not how well they do."""
     return name.strip().lower().replace(" ", "_").replace("-", "_") in SETTINGS
+
+
+def is_cost(name: str) -> bool:
+    """Return whether a column of this name counts operations or parameters, e.g. "FLOPs" or "Params (M)"."""
+    return _COST.fullmatch(re.sub(r"[^a-z]", "", name.lower())) is not None
+
+
+def is_size(name: str) -> bool:
+    """Return whether a column of this name is a size of a network."""
+    return name.strip().lower() in SIZES
+
+
+def differs_between_repeats(name: str) -> bool:
+    """Return whether a setting of this name differs between repeated trainings of one network."""
+    return name.strip().lower().replace(" ", "_").replace("-", "_") in OF_ONE_RUN
 
 
 def seems_smaller_is_better(name: str) -> bool:

@@ -70,11 +70,18 @@ def to_stderr(line: str) -> None:
 
 
 class _StderrHandler(logging.Handler):
-    """Writes messages to whatever stderr is at the time."""
+    """Writes messages to whatever stderr is at the time; warnings stand out on a terminal."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one message as a line."""
-        to_stderr(self.format(record))
+        text = record.getMessage()
+        if record.levelno < logging.WARNING or not sys.stderr.isatty():
+            to_stderr(f"WARNING: {text}" if record.levelno >= logging.WARNING else text)
+            return
+        from rich.console import Console
+
+        console = Console(stderr=True, highlight=False)
+        console.print(f"WARNING: {text}", markup=False, soft_wrap=True, style="bold red")
 
 
 def _show_log() -> None:

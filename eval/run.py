@@ -61,10 +61,9 @@ def run(options: Options) -> None:
 
         print_parameters(options.name) if options.name else print_list()
         return
-    from eval.command.messages import say, show_messages
+    from data.cli import to_stderr
     from eval.evaluate import Command, evaluate
 
-    show_messages()
     results = evaluate(
         predictors=options.predictors,
         save_encoder_to=options.save_encoder,
@@ -80,7 +79,7 @@ def run(options: Options) -> None:
         print_results(results)
     else:
         sys.stdout.write(results.render(options.format_.value).rstrip("\n") + "\n")
-    say(f"rows, scores and report.html are in {folder}")
+    to_stderr(f"rows, scores and report.html are in {folder}")
 
 
 command(app, run, Options)

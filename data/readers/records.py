@@ -7,6 +7,7 @@ from typing import Any
 
 from data.errors import TableError
 from data.readers.nested import checked
+from data.readers.numbers import holds_architecture
 
 Record = dict[str, Any]
 
@@ -22,8 +23,8 @@ def parse_lines(text: str, source: str) -> list[Record]:
 def parse_json(text: str, source: str) -> list[Record]:
     """Return the rows of a JSON document.
 
-    It is a list of objects, one a row; or an object of columns, each a list or an object of values by row,
-    as pandas writes it; or JSON lines.
+    It is a list of objects, one a row; or any other form in which pandas writes tables: objects of rows, of
+    columns, or of `columns` and `data`; or JSON lines.
 
     Raises:
         TableError: It is none of these.
@@ -32,8 +33,10 @@ def parse_json(text: str, source: str) -> list[Record]:
     if len(lines) > 1 and all(line.strip().startswith("{") and line.strip().endswith("}") for line in lines):
         return parse_lines(text, source)
     found = _load(text, source)
-    if isinstance(found, dict) and list(found) == ["data"]:
-        found = found["data"]
+    if isinstance(found, dict) and "data" in found and set(found) <= {"data", "columns", "index", "schema"}:
+        found = _split(found["columns"], found["data"]) if "columns" in found else found["data"]
+    if isinstance(found, dict) and _is_by_row(found):
+        found = list(found.values())
     if isinstance(found, list):
         return [_record(row, f"{source}: row {number}") for number, row in enumerate(found)]
     if isinstance(found, dict) and found:
@@ -41,8 +44,32 @@ def parse_json(text: str, source: str) -> list[Record]:
         whole = {name: values for name, values in columns.items() if values is not None}
         keys = [list(values) for values in whole.values()]
         if len(keys) == len(columns) and all(key == keys[0] for key in keys):
-            return [{name: values[key] for name, values in whole.items()} for key in keys[0]]
+            rows = [{name: values[key] for name, values in whole.items()} for key in keys[0]]
+            return [_record(row, f"{source}: row {number}") for number, row in enumerate(rows)]
     raise TableError(f"{source}: expected a list of objects, one a row: [{{'arch': ..., 'acc': 93.1}}, ...]")
+
+
+def _split(names: object, rows: object) -> object:
+    """Return the rows of {"columns": [...], "data": [[...], ...]} as objects; None for another form."""
+    if (
+        not isinstance(names, list)
+        or not isinstance(rows, list)
+        or not all(isinstance(n, str) for n in names)
+    ):
+        return None
+    if len(set(names)) < len(names) or not all(isinstance(r, list) and len(r) == len(names) for r in rows):
+        return None
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _is_by_row(found: Record) -> bool:
+    """Return whether an object is of rows by name, not of columns: its rows hold architectures."""
+    rows = list(found.values())
+    return (
+        bool(rows)
+        and all(isinstance(row, dict) and any(holds_architecture(name) for name in row) for row in rows)
+        and not any(holds_architecture(name) for name in found)
+    )
 
 
 def _by_row(values: object) -> dict[Any, Any] | None:

@@ -55,14 +55,13 @@ def ablate(options: Options) -> None:
     Weak labels are joined by +; "supernet" is the benchmark's supernet accuracy. The folder --out holds the
     same rows as eval.run writes, and ablation.html. Interrupted runs resume when restarted.
     """
+    from data.cli import to_stderr
     from eval.ablate import METRICS
     from eval.ablate import ablate as run
     from eval.ablate.arms import get_tables, records_of
-    from eval.command.messages import say, show_messages
     from eval.evaluate import Command
     from eval.report.text import show
 
-    show_messages()
     arguments = options.arguments()
     arguments["metrics"] = arguments["metrics"] or METRICS
     done = run(
@@ -75,7 +74,7 @@ def ablate(options: Options) -> None:
     folder = done.results.stored_in
     done.report(folder / "ablation.html")
     show(options.format_.value, get_tables(done.arms, done.base), records_of(done.arms))
-    say(f"rows, scores and ablation.html are in {folder}")
+    to_stderr(f"rows, scores and ablation.html are in {folder}")
 
 
 command(app, ablate, Options)

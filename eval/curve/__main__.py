@@ -46,14 +46,13 @@ def curve(options: Options) -> None:
     "saved" is the number of labels that the reference needs for the same quality (read off its own curve)
     over the number that the predictor had. The folder --out also gets curve.html.
     """
-    from eval.command.messages import say, show_messages
+    from data.cli import to_stderr
     from eval.curve import METRICS, TRAIN_SIZES
     from eval.curve import curve as run
     from eval.curve.savings import get_tables, records_of
     from eval.evaluate import Command
     from eval.report.text import show
 
-    show_messages()
     arguments = options.arguments()
     arguments["metrics"] = arguments["metrics"] or METRICS
     arguments["train_sizes"] = arguments["train_sizes"] or TRAIN_SIZES
@@ -71,7 +70,7 @@ def curve(options: Options) -> None:
         get_tables(summaries, done.subject, done.reference),
         records_of(summaries, done.subject, done.reference),
     )
-    say(f"rows, scores and curve.html are in {folder}")
+    to_stderr(f"rows, scores and curve.html are in {folder}")
 
 
 command(app, curve, Options)

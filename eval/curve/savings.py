@@ -87,9 +87,9 @@ def get_conclusions(summaries: Sequence[Summary], subject: str, reference: str) 
         if read:
             ours, needed = max(read, key=lambda pair: pair[1] / pair[0].train_size)
             factor = needed / ours.train_size
-            verb = "saves most" if factor > 1 else "saves nothing: it is best"
+            saves = "saves most" if factor > 1 else "saves no labels, not even"
             sentences.append(
-                f"{what}: {subject} {verb} at {count(ours.train_size, 'label')}, for whose quality "
+                f"{what}: {subject} {saves} at {count(ours.train_size, 'label')}, for whose quality "
                 f"{reference} needs {needed:,.0f} ({factor:.1f}×)."
             )
         elif beyond:

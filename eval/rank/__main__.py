@@ -46,10 +46,9 @@ def rank(options: Options) -> None:
     and floors. Candidates that are the same network as a labelled one, or as each other, are left out. Names
     and columns of the candidates are kept.
     """
-    from eval.command.messages import say, show_messages
+    from data.cli import to_stderr
     from eval.rank import rank as run
 
-    show_messages()
     arguments = options.arguments()
     datasets = arguments.pop("datasets") or [None]
     if len(arguments["bench"]) > 1 or len(datasets) > 1:
@@ -67,11 +66,11 @@ def rank(options: Options) -> None:
         repeats=options.repeats,
         **arguments,
     )
-    say(ranked.attrs["verdict"])
+    to_stderr(ranked.attrs["verdict"])
     show(ranked, options.format_, options.top)
     if options.out is not None:
         write(ranked, options.out)
-        say(f"all {len(ranked):,} candidates are in {options.out}")
+        to_stderr(f"all {len(ranked):,} candidates are in {options.out}")
 
 
 def show(ranked: pd.DataFrame, format_: Format, top: int) -> None:

@@ -68,7 +68,7 @@ def report(
 
     Nothing is trained or evaluated again, and no benchmark is loaded.
     """
-    from eval.command.messages import say
+    from data.cli import to_stderr
     from eval.report.runs import open_runs
     from eval.report.text import show, to_text
 
@@ -78,7 +78,7 @@ def report(
             raise typer.BadParameter("name the page of merged runs with --out FILE")
         page = out or runs[0] / shown.page
         shown.write_page(page)
-        say(f"the page is {page}")
+        to_stderr(f"the page is {page}")
     elif out is None:
         show(format_.value, shown.tables, shown.records, shown.legend)
     else:
@@ -88,7 +88,7 @@ def report(
 
         folder = (out.parent if out else Path()) / "figures"
         paths = save_figures(folder, figures.value, *shown.get_plots())
-        say(f"{len(paths)} figures are in {folder}")
+        to_stderr(f"{len(paths)} figures are in {folder}")
 
 
 def _write(text: str, out: Path) -> None:

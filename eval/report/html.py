@@ -119,8 +119,8 @@ def get_first_scores(results: Results) -> pd.DataFrame | None:
             scores = results.scores()
         except InputError:  # made without scores
             return None
-        scores = scores[scores["repeat"] == 0]
-    return pd.DataFrame(scores) if scores is not None and "label" in scores else None
+        scores = scores.loc[scores["repeat"] == 0]
+    return scores if scores is not None and "label" in scores else None
 
 
 def _rank_table(found: Sequence[Board]) -> list[tuple[str, list[float]]]:
@@ -226,7 +226,7 @@ def get_scatters(
     """Return a rank scatter for each task and predictor; no task where one has no scores."""
     keys = [key for key in (*TASK_KEYS, "predictor") if key in scores and key != "label"]  # here, a value
     groups = scores.groupby(keys, observed=True, sort=False)[["label", "score"]]
-    by_key = {key: (np.asarray(g["label"], float), np.asarray(g["score"], float)) for key, g in groups}
+    by_key = {key: (np.array(g["label"], float), np.array(g["score"], float)) for key, g in groups}
     bins = _FINE if len(found) * len(names) <= _FEW_PANELS else _COARSE
     panels = []
     for board in found:

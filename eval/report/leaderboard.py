@@ -199,8 +199,8 @@ def _without_twins(board: Board) -> TextTable:
     return TextTable(
         title=f"Without twins: {board.title}",
         subtitle="means over the test networks that were not trained on, and the change",
-        caption=f"Without twins: {board.title}. Mean over the test networks that were not trained on, "
-        f"and its change from the mean over all, {repeats(board.first.repeats)}.",
+        caption=f"Without twins: {board.title}. Mean over the test networks that were not trained on, and "
+        f"its change from the mean over all, {repeats(board.first.repeats)}.",
         header=["predictor", *board.metrics],
         directions=directions,
         rows=rows,
@@ -249,7 +249,7 @@ def _mean_ranks(found: Sequence[Board]) -> TextTable:
     return TextTable(
         title=f"Mean rank over {count(len(found), 'task')}",
         subtitle="1 is best",
-        caption=f"Mean rank over {count(len(found), 'task')}; 1 is best, ties share the mean of their ranks.",
+        caption=f"Mean rank over {count(len(found), 'task')}; 1 is best, ties share their mean rank.",
         header=["predictor", *metrics],
         rows=rows,
     )

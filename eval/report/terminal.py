@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _NAME_WIDTH = 26
+_PLAIN = {"−": "-", "≥": ">=", "≤": "<=", "×": "x", "\u00a0": " "}
 _STYLES = {"best": "bold green", "tied": "bold", "": ""}
 
 
@@ -40,7 +41,11 @@ def _plain(text: str, marks: Marks) -> str:
     """Replace the signs of UNICODE by those of `marks`."""
     for sign, plain in zip(UNICODE, marks, strict=True):
         text = text.replace(sign, plain)
-    return text.replace("−", "-") if marks is ASCII else text
+    if marks is not ASCII:
+        return text
+    for sign, plain in _PLAIN.items():
+        text = text.replace(sign, plain)
+    return text.encode("ascii", "backslashreplace").decode()
 
 
 def _shown(entry: Entry, marks: Marks) -> str:
@@ -81,7 +86,7 @@ def _build(table: TextTable, columns: Sequence[int], marks: Marks) -> Table:
     from rich.table import Table
 
     built = Table(box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1), pad_edge=False, header_style="bold")
-    built.add_column(_text(table.header[0]), max_width=_NAME_WIDTH, overflow="fold")
+    built.add_column(_text(_plain(table.header[0], marks)), max_width=_NAME_WIDTH, overflow="fold")
     for i in columns:
         built.add_column(_text(table.name(i, marks)), justify="right", overflow="fold")
     for row in table.cells:
@@ -92,5 +97,7 @@ def _build(table: TextTable, columns: Sequence[int], marks: Marks) -> Table:
     if table.foot:
         built.add_section()
     for row in table.foot_cells:
-        built.add_row(_text(row[0].text), *(_text(_shown(row[i], marks)) for i in columns), style="dim")
+        built.add_row(
+            _text(_plain(row[0].text, marks)), *(_text(_shown(row[i], marks)) for i in columns), style="dim"
+        )
     return built

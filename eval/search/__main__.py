@@ -102,12 +102,11 @@ def search(options: Options) -> None:
     if options.list_:
         _print_list()
         return
-    from eval.command.messages import say, show_messages
+    from data.cli import to_stderr
     from eval.grid.session import Command
     from eval.search import search as run
     from eval.search.report import print_search
 
-    show_messages()
     results = run(
         predictors=options.predictors,
         strategies=options.strategy,
@@ -128,7 +127,7 @@ def search(options: Options) -> None:
         print_search(results, Console())
     else:
         sys.stdout.write(results.render(options.format_.value).rstrip("\n") + "\n")
-    say(f"search_rows.jsonl and search.html are in {page.parent}")
+    to_stderr(f"search_rows.jsonl and search.html are in {page.parent}")
 
 
 def _print_list() -> None:

@@ -1,4 +1,4 @@
-"""python -m predictors.supernet: weak labels by weights that are shared, true ones by training alone."""
+"""python -m predictors.supernet: weak labels from shared weights, true labels from training from scratch."""
 
 from __future__ import annotations
 
@@ -18,9 +18,15 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_
 
 @app.callback()
 def supernet() -> None:
-    """Train supernets and score architectures with their weights, or train architectures from scratch.
+    """Make labels: weak ones from a supernet or zero-cost proxies, true ones by training from scratch.
 
-    The first gives weak labels, the second true ones.
+    A typical session, from nothing to a ranking:
+        python -m predictors.supernet train --space nb201 --out net
+        python -m predictors.supernet score --supernet net/supernet.safetensors
+        python -m eval.run --bench nb201 --weak scores/weak.parquet
+
+    To try everything in minutes on a CPU, use small images and a small network:
+        --images digits --set depth=1 --epochs 10
     """
 
 
@@ -35,11 +41,13 @@ def train(
     sampling: Annotated[
         str,
         typer.Option(
-            help="Architectures of a step: uniform (SPOS), fair (FairNAS: each option in one of them), "
+            help="Architectures per step: uniform (SPOS), fair (FairNAS: each option occurs once), "
             "sandwich (largest, smallest and random ones)."
         ),
     ] = "uniform",
-    paths: Annotated[int, typer.Option(min=1, help="Random architectures a step (fair: sets of them).")] = 1,
+    paths: Annotated[
+        int, typer.Option(min=1, help="Random architectures per step (fair: sets of them).")
+    ] = 1,
     epochs: opt.Epochs = None,
     batch: opt.Batch = None,
     lr: opt.Lr = None,
@@ -51,27 +59,29 @@ def train(
     amp: opt.Amp = False,
     compiled: Annotated[
         bool,
-        typer.Option("--compile", help="Compile the operations (torch.compile): minutes first, then faster."),
+        typer.Option(
+            "--compile", help="Compile the operations (torch.compile): takes minutes, then trains faster."
+        ),
     ] = False,
     device: opt.Device = "auto",
-    threads: Annotated[
-        int, typer.Option(min=1, help="Threads on a CPU; another number, other last digits.")
-    ] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="Threads on a CPU; the last digits depend on it.")] = 1,
     minutes: Annotated[float, typer.Option(min=0, help="Minutes between checkpoints.")] = 2.0,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write scalars to OUT/tensorboard.")
     ] = False,
     out: Annotated[Path, typer.Option(help="Folder for the weights and the checkpoint.")] = Path("supernet"),
 ) -> None:
-    """Train a supernet: one network that holds all architectures of a space, its weights shared.
+    """Train a supernet: one network that contains all architectures of a space and shares their weights.
 
-    Example: python -m predictors.supernet train --space nb201 --images cifar10 --amp
+    Examples:
+        python -m predictors.supernet train --space nb201 --images cifar10 --amp
+        python -m predictors.supernet train --images digits --set depth=1 --epochs 10
+        torchrun --nproc-per-node 8 -m predictors.supernet train --space darts
 
-    Without options the recipe is that of AceNAS for the space (600 epochs for cells: days on a CPU).
+    The default recipe is that of AceNAS for the space (600 epochs for cells: days on a CPU).
 
-    The weights are OUT/supernet.safetensors; started again, a run that was stopped goes on from its last
-    checkpoint, which Ctrl-C writes too. On several GPUs:
-    torchrun --nproc-per-node 8 -m predictors.supernet train ...
+    Writes OUT/supernet.safetensors. Interrupted runs resume from their last checkpoint when restarted;
+    Ctrl-C writes one too.
     """
     from predictors.supernet.parallel import is_first
     from predictors.supernet.session import run_training
@@ -103,11 +113,11 @@ def score(
     context: typer.Context,
     supernet: Annotated[
         Path | None,
-        typer.Option(help="Weights to judge with, from train; the space and its settings are theirs."),
+        typer.Option(help="Weights to score with, from train; they determine space, images and settings."),
     ] = None,
     proxies: Annotated[
         str | None,
-        typer.Option(help="Zero-cost proxies of untrained networks, separated by commas, or all: see below."),
+        typer.Option(help="Zero-cost proxies of untrained networks, separated by commas, or all."),
     ] = None,
     space: opt.Space = "nb201",
     images: opt.ImagesOption = "cifar10",
@@ -120,8 +130,7 @@ def score(
         int,
         typer.Option(
             min=0,
-            help="Architectures to sample, all different networks, or the first of --archs; 0 for the whole "
-            "space or table.",
+            help="Distinct networks to sample, or rows of --archs from the first; 0 for all.",
         ),
     ] = 0,
     seed: opt.SampleSeed = 0,
@@ -129,34 +138,34 @@ def score(
         int,
         typer.Option(
             min=0,
-            help="Training images for each architecture's batch-norm statistics; 0 for the running ones.",
+            help="Training images for recomputing batch-norm statistics per architecture; 0 to skip.",
         ),
     ] = 1000,
     test: Annotated[
-        bool, typer.Option("--test", help="Judge on the test images, not on the held-out ones.")
+        bool, typer.Option("--test", help="Score on the test images instead of the held-out ones.")
     ] = False,
-    proxy_batch: Annotated[int, typer.Option(min=2, help="Images that a proxy sees.")] = 64,
+    proxy_batch: Annotated[int, typer.Option(min=2, help="Images per proxy.")] = 64,
     average_twins: Annotated[
         bool,
         typer.Option(
             "--average-twins",
-            help="Give isomorphic networks, which have other weights in the supernet, their mean.",
+            help="Average the scores of isomorphic networks, whose weights in the supernet differ.",
         ),
     ] = False,
     prefix: Annotated[str, typer.Option(help="Columns are PREFIX_acc, _loss, _flops, _params.")] = "supernet",
     amp: opt.Amp = False,
     device: opt.Device = "auto",
     jobs: opt.Jobs = 1,
-    out: Annotated[Path, typer.Option(help="Folder for the table and for what is finished.")] = Path(
-        "scores"
-    ),
+    out: Annotated[Path, typer.Option(help="Folder for the table and for finished parts.")] = Path("scores"),
 ) -> None:
-    """Judge architectures with inherited weights, or by zero-cost proxies: weak labels.
+    """Score architectures with inherited weights, or by zero-cost proxies: weak labels.
 
-    Example: python -m predictors.supernet score --supernet supernet/supernet.safetensors --jobs 8
+    Examples:
+        python -m predictors.supernet score --supernet supernet/supernet.safetensors --jobs 8
+        python -m predictors.supernet score --space nb201 --proxies synflow,nwot --n 100
 
-    The table is OUT/weak.parquet; give it to python -m eval.run --bench nb201 --weak OUT/weak.parquet.
-    Proxies need no supernet: --proxies synflow,nwot,jacov,grad_norm,snip,plain,l2_norm.
+    Writes OUT/weak.parquet, for python -m eval.run --bench nb201 --weak OUT/weak.parquet. Interrupted runs
+    resume when restarted. Proxies need no supernet: synflow, nwot, jacov, grad_norm, snip, plain, l2_norm.
     """
     from predictors.supernet.architectures import architectures
     from predictors.supernet.families import network_class
@@ -164,7 +173,7 @@ def score(
     from predictors.supernet.score import score_job
 
     if supernet is not None:
-        opt.refuse_given(context, "the supernet brings its own space, images and settings", OF_SUPERNET)
+        opt.refuse_given(context, "the supernet determines space, images and settings", OF_SUPERNET)
     settings = opt.network_settings(network_class(space).Settings, set_)
     job = score_job(
         supernet,
@@ -197,7 +206,7 @@ def truth(
         int | None,
         typer.Option(
             min=1,
-            help="Architectures to sample, all different networks (default 100), or the first of --archs.",
+            help="Distinct networks to sample (default 100), or rows of --archs from the first.",
         ),
     ] = None,
     seed: opt.SampleSeed = 0,
@@ -205,7 +214,7 @@ def truth(
     together: Annotated[
         int,
         typer.Option(
-            min=0, help="Seeds trained in one program, which is quicker; 0 for all of the first run."
+            min=0, help="Seeds trained in one program, which is faster; 0 for all seeds of the first run."
         ),
     ] = 0,
     epochs: opt.Epochs = None,
@@ -218,15 +227,15 @@ def truth(
     amp: opt.Amp = False,
     device: opt.Device = "auto",
     jobs: opt.Jobs = 1,
-    out: Annotated[Path, typer.Option(help="Folder for the table and for what is finished.")] = Path("truth"),
+    out: Annotated[Path, typer.Option(help="Folder for the table and for finished parts.")] = Path("truth"),
 ) -> None:
     """Train architectures from scratch and write a benchmark table: true labels.
 
-    Example: python -m predictors.supernet truth --space nb201 --images digits --set depth=1 --n 20
-    --epochs 10
+    Example:
+        python -m predictors.supernet truth --images digits --set depth=1 --n 20 --epochs 10
 
-    The table is OUT/table.parquet. Started again, a run that was stopped goes on where it was; with more
-    --n or --seeds it adds what is missing.
+    Writes OUT/table.parquet, for python -m eval.run --bench OUT/table.parquet. Interrupted runs resume when
+    restarted; with a larger --n or --seeds only what is missing is trained.
     """
     from predictors.supernet.architectures import architectures
     from predictors.supernet.families import network_class
@@ -250,7 +259,7 @@ def truth(
 
 @app.command("spaces")
 def list_spaces() -> None:
-    """List the spaces that have a supernet: the settings of their networks (--set), and how they are trained.
+    """List the spaces that have a supernet, with the settings of their networks (--set) and their recipes.
 
     Example: python -m predictors.supernet spaces
     """
@@ -265,17 +274,18 @@ def list_spaces() -> None:
 
 @app.command()
 def mini(
-    cells: Annotated[int, typer.Option(min=2, help="Cells; fewer are the first of more.")] = 1000,
+    cells: Annotated[
+        int, typer.Option(min=2, help="Cells; a smaller number takes the first of them.")
+    ] = 1000,
     seeds: Annotated[int, typer.Option(min=2, help="Trainings of each cell.")] = 8,
     jobs: opt.Jobs = 0,
-    work: Annotated[Path, typer.Option(help="Folder for what is finished.")] = Path("mini"),
-    out: Annotated[Path, typer.Option(help="The table.")] = Path("nb201_mini.parquet"),
+    work: Annotated[Path, typer.Option(help="Folder for finished parts.")] = Path("mini"),
+    out: Annotated[Path, typer.Option(help="Path of the table.")] = Path("nb201_mini.parquet"),
 ) -> None:
-    """Make the embedded table nb201_mini again: about two hours on one core, the supernet alone ten minutes.
+    """Rebuild the embedded table nb201_mini: about two hours on one core, ten minutes of them the supernet.
 
-    Fewer --cells and --seeds are quicker. Needs cifar10_images.parquet, or the official CIFAR-10 archive, in
-    a folder of ACERANK_DATA. Started again, it goes on where it was. Prints how far its labels can be
-    trusted.
+    Smaller --cells and --seeds are faster. Needs cifar10_images.parquet, or the official CIFAR-10 archive,
+    in a folder of ACERANK_DATA. Interrupted runs resume when restarted. Prints how reliable its labels are.
     """
     from predictors.supernet.mini import figures, make
 

@@ -25,7 +25,7 @@ class Result:
 
     Attributes:
         test: What the networks make of the test images.
-        valid: The same for the held-out images; NaN if there are none.
+        valid: The same for the held-out images; NaN without any.
     """
 
     test: Judgement
@@ -76,14 +76,14 @@ def check_fits(kind: type[Network], space: Any, settings: Any, images: Images, p
 
 
 def train(network: Network, plan: Plan, images: Images, recipe: Recipe, seeds: Sequence[int]) -> Result:
-    """Train every member of a network on one architecture and judge it.
+    """Train every member of a network on one architecture and evaluate it.
 
-    The same seeds give the same result, whatever else runs beside it.
+    The same seeds give the same result, whatever else runs at the same time.
 
     Args:
         network: An initialised network that holds the architecture.
         plan: The architecture.
-        images: What to train on and to be judged by.
+        images: Images to train and evaluate on.
         recipe: How to train.
         seeds: Seed of each member: the order of its images and what is done to them.
     """

@@ -34,7 +34,7 @@ def architectures(space: str, table: Path | None, n: int, seed: int) -> np.ndarr
     try:
         return members.enumerate()
     except InputError as error:
-        raise InputError(f"{error}: give --n or --archs") from error
+        raise InputError(f"{error}; set the number n to sample, or give a table of architectures") from error
 
 
 def _of_table(space: CodeSpace, path: Path, n: int) -> np.ndarray:
@@ -45,15 +45,15 @@ def _of_table(space: CodeSpace, path: Path, n: int) -> np.ndarray:
     if "arch" not in table.names:
         raise InputError(
             f"{path} has no column 'arch': `python -m benchmarks.info BENCH --archs FILE` writes the "
-            "architectures of a benchmark as this reads them"
+            "architectures of a benchmark in this format"
         )
     if "space" in table.names and (other := set(table.column("space").unique().to_pylist()) - {space.name}):
         raise InputError(f"{path} is of space {', '.join(map(repr, other))}, not '{space.name}'")
     texts = table.column("arch").to_pylist()[: n or None]
     if not texts or not all(isinstance(text, str) for text in texts):
-        raise InputError(f"{path}: column 'arch' is empty or holds something else than texts")
+        raise InputError(f"{path}: column 'arch' is empty or contains something other than text")
     if len(set(texts)) < len(texts):
-        raise InputError(f"{path} has an architecture twice in column 'arch'")
+        raise InputError(f"{path} lists an architecture twice in column 'arch'")
     return space.parse(texts)
 
 
@@ -71,7 +71,7 @@ def sample_distinct(space: CodeSpace, n: int, seed: int) -> np.ndarray:
         codes = space.enumerate()
         rows, _ = space.graphs(codes).unique()
         if n > len(rows):
-            raise InputError(f"space '{space.name}' has {len(rows):,} different networks, not {n:,}")
+            raise InputError(f"space '{space.name}' has {len(rows):,} distinct networks, not {n:,}")
         return codes[rng.permutation(rows)[:n]]
     codes = space.sample(2 * n, rng)
     rows, _ = space.graphs(codes).unique()
@@ -80,7 +80,5 @@ def sample_distinct(space: CodeSpace, n: int, seed: int) -> np.ndarray:
         codes = np.concatenate([codes, space.sample(n, rng)])
         rows, _ = space.graphs(codes).unique()
         if len(rows) - before < n / 100:
-            raise InputError(
-                f"space '{space.name}': hardly more than {len(rows):,} different networks, not {n:,}"
-            )
+            raise InputError(f"space '{space.name}': only {len(rows):,} distinct networks found, not {n:,}")
     return codes[rows[:n]]

@@ -68,7 +68,7 @@ def read_folder(path: Path, size: int) -> Raw:
         TableError: A file is not an image.
     """
     if not size:
-        raise InputError(f"{path}: give --size; the images of a folder may have any size")
+        raise InputError(f"{path}: set the image size; images in a folder may have any")
     if (path / "train").is_dir() and (path / "test").is_dir():
         names = _classes(path / "train")
         train, test = (_read(path / part, names, size, slice(None)) for part in ("train", "test"))
@@ -82,7 +82,9 @@ def read_folder(path: Path, size: int) -> Raw:
 def _classes(path: Path) -> list[str]:
     names = sorted(f.name for f in path.iterdir() if f.is_dir() and not f.name.startswith((".", "__")))
     if len(names) < 2:
-        raise InputError(f"{path} has {len(names)} subfolders; an image folder has one for each class")
+        raise InputError(
+            f"{path} has {len(names)} subfolders; an image folder needs one per class, at least two"
+        )
     return names
 
 
@@ -154,4 +156,4 @@ def _unpack(archive: Path, to: Path) -> None:
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError) as error:
         if isinstance(error, OSError) and error.errno == ENOSPC:
             raise
-        raise TableError(f"{archive} is not a whole archive: {error}") from error
+        raise TableError(f"{archive} is damaged or incomplete: {error}") from error

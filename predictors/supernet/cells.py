@@ -40,7 +40,7 @@ class CellsSettings:
     stem: int = 3
 
     def __post_init__(self) -> None:
-        """Refuse sizes that are none."""
+        """Reject invalid sizes."""
         check_sizes(self)
 
 
@@ -188,7 +188,7 @@ def _cell_plan(graphs: Graphs, row: int, cell: int) -> Plan:
     """Return (blocks, ends) of one cell of one graph."""
     space = graphs.space
     if not isinstance(space, CellsSpace):
-        raise TypeError(f"{space.name} is no space of two cells")
+        raise TypeError(f"{space.name} is not a space of two cells")
     size = 3 + 3 * space.blocks
     start = cell * size
     value = [start, start + 1, *(start + 4 + 3 * b for b in range(space.blocks))]

@@ -48,7 +48,7 @@ class ChainSettings:
     last: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse sizes that are none."""
+        """Reject invalid sizes."""
         check_sizes(replace(self, first=0) if self.first == -1 else self, least=0)
 
 

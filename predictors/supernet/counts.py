@@ -1,15 +1,15 @@
 """FLOPs and parameters of a network, counted on its modules without computing anything.
 
-What counts: a multiply-accumulate of a convolution or of the classifier 1 (biases nothing), batch norm 2
-for each value, ReLU 1, pooling its window for each value, the final mean a window one larger than the image.
-That is the convention behind the published table of NAS-Bench-201, with which these counts agree.
+A multiply-accumulate of a convolution or of the classifier counts as 1 (biases as 0), batch norm as 2 per
+value, ReLU as 1, pooling as its window per value, and the final mean as a window one larger than the image.
+This is the convention behind the published table of NAS-Bench-201, with which these counts agree.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,15 +17,12 @@ from torch import Tensor, nn
 
 from predictors.supernet.layers import AvgPool, Conv, GlobalMean
 
-if TYPE_CHECKING:
-    from predictors.supernet.network import Network, Plan
-
 MILLION = 1e6
 
 
 @dataclass(frozen=True)
 class ImageShape:
-    """What the counts depend on beside the network.
+    """What the counts depend on apart from the network.
 
     Attributes:
         channels: Channels of an image.
@@ -52,24 +49,32 @@ class Counts:
 
 
 def count_each(
-    kind: type[Network],
+    build: Callable[..., nn.Module],
     space: Any,  # noqa: ANN401  # the family's own class of space
     settings: Any,  # noqa: ANN401
-    plans: Sequence[Plan],
+    plans: Sequence[tuple[Any, ...]],
     shape: ImageShape,
 ) -> Counts:
-    """Return FLOPs and parameters of n architectures, each built as a network of its own."""
+    """Return FLOPs and parameters of n architectures, each built as a network of its own.
+
+    Args:
+        build: A family of networks, called as `predictors.supernet.network.Network` is.
+        space: The search space.
+        settings: Depth, width and the like.
+        plans: The n architectures, as the family's forward pass reads them.
+        shape: The images.
+    """
     flops, params = np.zeros(len(plans)), np.zeros(len(plans))
     image = torch.empty(1, shape.channels, shape.size, shape.size, device="meta")
     for i, plan in enumerate(plans):
         with torch.device("meta"):
-            network = kind(space, settings, channels=shape.channels, classes=shape.classes, only=[plan])
+            network = build(space, settings, channels=shape.channels, classes=shape.classes, only=[plan])
         params[i] = sum(p.numel() for p in network.parameters()) / MILLION
         flops[i] = count_flops(network, image, plan) / MILLION
     return Counts(flops, params)
 
 
-def count_flops(network: Network, image: Tensor, plan: Plan) -> int:
+def count_flops(network: nn.Module, image: Tensor, plan: tuple[Any, ...]) -> int:
     """Return the FLOPs of one image (1, c, h, w) on the meta device."""
     total = 0
 
@@ -87,7 +92,7 @@ def count_flops(network: Network, image: Tensor, plan: Plan) -> int:
 
 
 def _cost(module: nn.Module, x: Tensor, y: Tensor) -> int:
-    """Return the FLOPs of one module; containers cost nothing beside their parts."""
+    """Return the FLOPs of one module; containers cost nothing apart from their parts."""
     for kind, cost in _COSTS.items():
         if isinstance(module, kind):
             return cost(module, x, y)

@@ -43,7 +43,7 @@ class EdgeSettings:
     reduction: str = "residual"
 
     def __post_init__(self) -> None:
-        """Refuse sizes that are none."""
+        """Reject invalid sizes."""
         check_sizes(self)
 
 

@@ -1,4 +1,4 @@
-"""Judging a network with the weights it has: accuracy and loss, batch-norm statistics taken anew."""
+"""Evaluating a network with its current weights: accuracy and loss, batch-norm statistics recomputed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images to train and judge networks on: read from what is on this machine, resized, split."""
+"""Images to train and evaluate networks on: read from this machine, resized, split."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class ImageSettings:
 
 @dataclass(frozen=True)
 class Images:
-    """What networks are trained and judged on, normalised by the training images' mean and deviation.
+    """What networks are trained and evaluated on, normalised by the training images' mean and deviation.
 
     Attributes:
         settings: What was asked for.
@@ -179,7 +179,7 @@ def parquet(path: Path) -> Raw:
     encoded = table.column("jpeg").to_pylist()
     decoded = [decode(jpeg, f"{path}, row {i}") for i, jpeg in enumerate(encoded)]
     if len({image.shape for image in decoded}) != 1 or None in names:
-        raise TableError(f"{path}: its images are not all of one size with a label")
+        raise TableError(f"{path}: its images must all have one size and a label")
     x = np.stack(decoded)
     train, test = ((x[part == name], y[part == name]) for name in ("train", "test"))
     return Raw(train, test, len(names))

@@ -44,7 +44,7 @@ class TrainJob:
 
     @property
     def summary(self) -> str:
-        """The job in a line, for people."""
+        """The job in one readable line."""
         size = ", ".join(f"{name} {value}" for name, value in asdict(self.settings).items())
         pixels = f" of {self.images.size} pixels" if self.images.size else ""
         return (

@@ -1,7 +1,7 @@
 """The embedded table nb201_mini: how it was made, and how it is made again.
 
 A thousand different NAS-Bench-201 cells, each trained from scratch with eight seeds on small CIFAR-10 images;
-the same cells judged with the weights of one supernet trained on the same images; zero-cost proxies, FLOPs
+the same cells evaluated with the weights of one supernet trained on the same images; zero-cost proxies, FLOPs
 and parameters of the same networks.
 """
 

@@ -42,7 +42,7 @@ class Nb101Settings:
     depth: int = 3
 
     def __post_init__(self) -> None:
-        """Refuse sizes that are none."""
+        """Reject invalid sizes."""
         check_sizes(self)
 
 

@@ -1,8 +1,8 @@
-"""What every family's network is: modules with names, and a forward pass that takes an architecture."""
+"""The contract of every family of networks: named modules, and a forward pass that takes an architecture."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Collection
 from dataclasses import fields
 from typing import Any, ClassVar
@@ -19,10 +19,10 @@ Plan = tuple[Any, ...]
 
 
 def check_sizes(settings: Any, least: int = 1) -> None:  # noqa: ANN401  # any dataclass
-    """Refuse a setting that is a number, or holds one, below `least`, and an empty tuple where it is 1.
+    """Check that the whole numbers among settings are at least `least`; for 1, that no tuple is empty.
 
     Raises:
-        InputError: There is one; it is named.
+        InputError: A setting is too small; it is named.
     """
     for field in fields(settings):
         value = getattr(settings, field.name)
@@ -32,16 +32,18 @@ def check_sizes(settings: Any, least: int = 1) -> None:  # noqa: ANN401  # any d
             raise InputError(f"{field.name} must be at least {least}, not {value}")
 
 
-class Network(nn.Module):
+class Network(nn.Module, ABC):
     """A network that computes any of the architectures whose operations it holds.
 
-    Built for a whole space it is a supernet: a place of the network has one module for each operation that
-    may stand there, and every architecture that puts the operation there uses that module. Built for a
-    single architecture by the same code, it is that network alone.
+    Built for a whole space it is a supernet: each position has one module per operation that may be chosen
+    there, shared by all architectures that choose it. Built for a single architecture by the same code, it is
+    just that network.
+
+    A family of spaces is a subclass that defines `Settings`, `plans` and `forward`.
 
     Attributes:
         Settings: Dataclass of depth, width and the like; its defaults are the published network.
-        operations: Modules that are worth compiling (torch.compile), one at a time.
+        operations: Modules worth compiling (torch.compile), each on its own.
         members: Independent networks side by side.
     """
 
@@ -59,7 +61,7 @@ class Network(nn.Module):
         members: int = 1,
         only: Collection[Plan] | None = None,
     ) -> None:
-        """Build the modules, without values: `layers.initialise` sets them.
+        """Build the modules, uninitialised: `layers.initialise` sets their values.
 
         Args:
             space: The search space.
@@ -67,7 +69,7 @@ class Network(nn.Module):
             channels: Channels of an image.
             classes: Classes of the images.
             members: Independent networks side by side.
-            only: Architectures to hold the modules of; None for the whole space.
+            only: Architectures whose modules to build; None for the whole space.
         """
         super().__init__()
         self.space = space
@@ -88,9 +90,9 @@ class Network(nn.Module):
 
     @staticmethod
     def computed(space: Any, plan: Plan) -> Plan:  # noqa: ANN401
-        """Return what of a plan the forward pass computes: equal for architectures that are one computation.
+        """Return the part of a plan that the output depends on: equal plans are the same computation.
 
-        A family overrides this where a plan may name operations that the output does not depend on.
+        A family overrides this where a plan may contain operations that the output does not depend on.
         """
         del space
         return plan
@@ -99,7 +101,7 @@ class Network(nn.Module):
     def counts(cls, space: Any, settings: Any, graphs: Graphs, shape: ImageShape) -> Counts:  # noqa: ANN401
         """Return FLOPs and parameters of n architectures, each a network of its own.
 
-        A family overrides this where its operations add up, which is quicker.
+        A family overrides this where the costs of operations simply add up, which is faster.
         """
         return count_each(cls, space, settings, cls.plans(graphs), shape)
 

@@ -1,4 +1,4 @@
-"""Options that the commands share, and how their values are read."""
+"""Options that the commands share, and how their values are parsed."""
 
 from __future__ import annotations
 
@@ -23,51 +23,53 @@ ImagesOption = Annotated[
     str,
     typer.Option(
         "--images",
-        help="cifar10, cifar100, imagenet16, digits, or the path of a folder with one subfolder a class.",
+        help="cifar10, cifar100, imagenet16, digits, or a folder with one subfolder per class.",
     ),
 ]
-Size = Annotated[int, typer.Option(min=0, help="Side of an image in pixels; 0 for the images' own.")]
-TrainImages = Annotated[int, typer.Option(min=0, help="Training images; 0 for all that are not held out.")]
+Size = Annotated[int, typer.Option(min=0, help="Side of an image in pixels; 0 keeps the images' own size.")]
+TrainImages = Annotated[int, typer.Option(min=0, help="Training images; 0 for all not held out.")]
 ValidImages = Annotated[
-    int | None, typer.Option(min=0, help="Training images that are held out, to judge by; default: a tenth.")
+    int | None, typer.Option(min=0, help="Training images to hold out for scoring. Default: a tenth.")
 ]
 Settings = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
         metavar="NAME=VALUE",
-        help="Size of the network, e.g. --set depth=1 --set widths=16,32,64; repeatable. The defaults are "
-        "those of the published network; `python -m predictors.supernet spaces` lists them.",
+        help="Size of the network, e.g. --set depth=1 --set widths=16,32,64; repeatable. Defaults: "
+        "the published network; `python -m predictors.supernet spaces` lists them.",
     ),
 ]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Passes over the training images.")]
-Batch = Annotated[int | None, typer.Option(min=1, help="Images in a step.")]
+Batch = Annotated[int | None, typer.Option(min=1, help="Images per step.")]
 Lr = Annotated[float | None, typer.Option(help="Peak learning rate.")]
-Warmup = Annotated[float | None, typer.Option(help="Share of the steps in which the learning rate rises.")]
+Warmup = Annotated[
+    float | None, typer.Option(help="Share of the steps during which the learning rate rises.")
+]
 Crop = Annotated[
     float | None,
-    typer.Option(
-        min=0, max=1, help="Share of the side by which images are shifted at random; 0 for not at all."
-    ),
+    typer.Option(min=0, max=1, help="Largest random shift of an image, as a share of its side; 0 for none."),
 ]
 WeightDecay = Annotated[float | None, typer.Option(help="Weight decay.")]
-Amp = Annotated[bool, typer.Option("--amp", help="Compute in bfloat16 where that is safe.")]
-Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...; auto for a GPU where there is one.")]
+Amp = Annotated[bool, typer.Option("--amp", help="Compute in bfloat16 where it is safe.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...; auto uses a GPU if there is one.")]
 Jobs = Annotated[
-    int, typer.Option(min=0, help="Processes, one thread each; 0 for one a core. Any number gives the same.")
+    int,
+    typer.Option(min=0, help="Processes, one thread each; 0 for one per core. Results do not depend on it."),
 ]
 Archs = Annotated[
-    Path | None, typer.Option(help="Table with a column arch: the architectures. Default: a sample.")
+    Path | None,
+    typer.Option(help="Table with a column arch: the architectures to use. Default: a random sample."),
 ]
 More = Annotated[
     list[str] | None,
     typer.Option(
         "--recipe",
         metavar="NAME=VALUE",
-        help="More of the recipe: momentum, flip (true, false), smoothing, clip; repeatable.",
+        help="Further training settings: momentum, flip (true, false), smoothing, clip; repeatable.",
     ),
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of weights, order, augmentation and sampling.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of weights, data order, augmentation and sampling.")]
 SampleSeed = Annotated[int, typer.Option(min=0, help="Seed of the sample, and of untrained networks.")]
 
 
@@ -107,17 +109,17 @@ def _value(item: str, text: str, kind: Any) -> Any:  # noqa: ANN401
             return {"true": True, "false": False}[text.lower()]
         return tuple(int(part) for part in text.split(","))
     except (ValueError, KeyError) as error:
-        raise InputError(f"{item}: not a value of the kind it takes") from error
+        raise InputError(f"{item}: not a valid value for this setting") from error
 
 
 def as_options(values: Any) -> str:  # noqa: ANN401  # a dataclass or a mapping
-    """Return settings as one writes them, "depth=5 widths=16,32,64"."""
+    """Return settings as they are written on the command line: "depth=5 widths=16,32,64"."""
     pairs = values.items() if isinstance(values, Mapping) else vars(values).items()
     return " ".join(f"{name}={','.join(map(str, v)) if isinstance(v, tuple) else v}" for name, v in pairs)
 
 
 def refuse_given(context: typer.Context, why: str, names: Sequence[str]) -> None:
-    """Refuse options that were given; InputError names them."""
+    """Reject options if they were given; InputError names them."""
     given = [
         f"--{name.strip('_').replace('_', '-')}"
         for name in names
@@ -128,7 +130,7 @@ def refuse_given(context: typer.Context, why: str, names: Sequence[str]) -> None
 
 
 def image_settings(name: str, size: int, train: int, valid: int | None) -> ImageSettings:
-    """Return which images are meant; a path is made absolute, whatever the folder one stands in."""
+    """Return the settings of the images; the path of a folder becomes absolute."""
     from predictors.supernet.images import SOURCES, TENTH, ImageSettings
 
     if name not in SOURCES and Path(name).is_dir():
@@ -146,7 +148,7 @@ def recipe_options(
     amp: bool,
     more: Sequence[str] | None,
 ) -> dict[str, Any]:
-    """Return what a command line says of the recipe; what it does not say is left out."""
+    """Return the training settings given on the command line, and only those."""
     from predictors.supernet.recipe import Recipe
 
     given = {
@@ -170,7 +172,7 @@ def train_job(
     paths: int,
     seed: int,
 ) -> TrainJob:
-    """Return the training that a command line means; what it leaves open is the space's own recipe."""
+    """Return the training job of a command line; unset options come from the space's default recipe."""
     from predictors.supernet.families import default_recipe, network_class
     from predictors.supernet.job import TrainJob
     from predictors.supernet.recipe import Recipe
@@ -181,12 +183,12 @@ def train_job(
 
 
 def processes(jobs: int) -> int:
-    """Return the number of processes that --jobs means."""
+    """Return the number of processes for --jobs; 0 means one per core."""
     return jobs or os.cpu_count() or 1
 
 
 def device_named(device: str) -> str:
-    """Return the device that --device means; InputError if this machine has no such device."""
+    """Return the device for --device; InputError if this machine does not have it."""
     import torch
 
     if device == "auto":
@@ -201,5 +203,5 @@ def device_named(device: str) -> str:
 
 
 def names_of(text: str | None) -> list[str]:
-    """Return the different names of a comma-separated list."""
+    """Return the distinct names of a comma-separated list."""
     return list(dict.fromkeys(name.strip() for name in (text or "").split(",") if name.strip()))

@@ -52,14 +52,14 @@ def check_batch(batch: int) -> None:
 
 
 def check_step(done: int) -> None:
-    """Refuse to go on if the processes have not read the same checkpoint."""
+    """Check that all processes have read the same checkpoint."""
     if world() == 1:
         return
     found = [torch.zeros(1, dtype=torch.int64, device=_device()) for _ in range(world())]
     dist.all_gather(found, torch.tensor([done], device=_device()))
     if len({int(step) for step in found}) > 1:
         raise InputError(
-            "processes found different checkpoints: --out must be a folder that all of them share"
+            "processes found different checkpoints: the output folder must be shared by all of them"
         )
 
 
@@ -67,11 +67,11 @@ def _device() -> str:
     return "cuda" if dist.get_backend() == "nccl" else "cpu"
 
 
-def any_of(told: bool) -> bool:
-    """Return whether any process was told something; they agree, so that all do the same."""
+def any_of(flag_here: bool) -> bool:
+    """Return whether the flag is set in any process: the same answer in all."""
     if world() == 1:
-        return told
-    flag = torch.tensor(int(told), device=_device())
+        return flag_here
+    flag = torch.tensor(int(flag_here), device=_device())
     dist.all_reduce(flag, dist.ReduceOp.MAX)
     return bool(flag)
 

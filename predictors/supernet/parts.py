@@ -1,4 +1,4 @@
-"""Long jobs in parts: several processes, each finished part a file, so that a stopped run goes on."""
+"""Long jobs in parts, on several processes: each finished part is a file, so interrupted runs resume."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Parts:
         return self.folder / "parts" / f"{name}.json"
 
     def has(self, name: str) -> bool:
-        """Return whether a part is finished and whole."""
+        """Return whether a part is finished and its file complete."""
         try:
             found = json.loads(self.path(name).read_text())
         except (OSError, ValueError):
@@ -81,16 +81,18 @@ def check_settings(path: Path, settings: Mapping[str, Any]) -> None:
     try:
         before, wanted = _flat(json.loads(path.read_text())), _flat(wanted)
     except (ValueError, AttributeError) as error:
-        raise InputError(f"{path} is not what this project wrote; delete it or give another --out") from error
+        raise InputError(
+            f"{path} was not written by this project; delete it or choose another folder"
+        ) from error
     changed = [
-        f"{name} {before.get(name)!r} there, {wanted.get(name)!r} now"
+        f"{name} {before.get(name)!r} then, {wanted.get(name)!r} now"
         for name in sorted({*before, *wanted})
         if before.get(name) != wanted.get(name)
     ]
     if changed:
         what = "; ".join(changed)
         raise InputError(
-            f"{path.parent} was begun with other settings ({what}); give those, or another --out"
+            f"{path.parent} was started with other settings ({what}); use those, or another folder"
         )
 
 
@@ -146,7 +148,7 @@ def run_parts(
         except BrokenProcessPool as error:
             raise AcerankError(
                 "a process ended before its part was done (out of memory?); finished parts are kept: run "
-                "again, with --jobs 1 to see why"
+                "again, with one process to see why"
             ) from error
         finally:
             pool.shutdown(cancel_futures=True)

@@ -49,4 +49,4 @@ def _image(encoded: bytes, what: str) -> Any:  # noqa: ANN401  # a class of Pill
             return opened.convert("RGB")
     except (OSError, ValueError, TypeError, Image.DecompressionBombError) as error:
         why = "of no known format" if isinstance(error, UnidentifiedImageError) else error
-        raise TableError(f"{what} is not a whole image: {why}") from error
+        raise TableError(f"{what} is not a complete image: {why}") from error

@@ -40,7 +40,7 @@ def fair(space: CodeSpace, paths: int, seed: int, flops: Callable[[np.ndarray], 
     if not space.valid(trial).all():
         raise InputError(
             f"space '{space.name}': not every combination of options is an architecture, so strict fairness "
-            "cannot hold; use another --sampling"
+            "is impossible; choose another sampling"
         )
 
     def sample(step: int) -> np.ndarray:

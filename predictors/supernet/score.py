@@ -1,4 +1,4 @@
-"""Weak labels: architectures judged with inherited weights, or by zero-cost proxies, into a table."""
+"""Weak labels: a table of accuracies with inherited weights, or of zero-cost proxies."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ CHUNK = 20  # architectures in a part: what a run that is stopped loses at most,
 
 @dataclass(frozen=True)
 class ScoreJob:
-    """What is judged, and by what.
+    """What to score, and how.
 
     Attributes:
         space: Name of the search space.
         settings: Size of its networks.
-        images: Images; the held-out ones judge, or the test images if none are held out.
-        supernet: Weights to judge with; None to compute zero-cost proxies only.
+        images: Images; the held-out ones are scored on, or the test images if none are held out.
+        supernet: Weights to score with; None to compute zero-cost proxies only.
         recalibrate: Training images from which each architecture's batch-norm statistics are taken; 0 to
             use the supernet's running ones, which mix all architectures.
         proxies: Zero-cost proxies of untrained networks.
-        test: Whether the test images judge even if others are held out.
+        test: Whether to score on the test images even if others are held out.
         proxy_batch: Training images that a proxy sees.
         seed: Seed of the untrained networks.
         amp: Whether to compute in bfloat16.
@@ -62,7 +62,7 @@ class ScoreJob:
 
     @property
     def held_out(self) -> bool:
-        """Whether held-out images judge."""
+        """Whether architectures are scored on held-out images."""
         return self.images.valid != 0 and not self.test
 
     def identity(self) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def score_job(
     for name in names:
         check_name("proxy", name, PROXIES)
     if supernet is None and not names:
-        raise InputError(f"give --supernet FILE, or --proxies: all, or some of {', '.join(PROXIES)}")
+        raise InputError(f"name a supernet file or proxies (all, or some of {', '.join(PROXIES)})")
     weights = None
     if supernet is not None:
         weights = read_supernet(supernet)
@@ -128,7 +128,7 @@ def run(
         jobs: Processes.
         prefix: What the columns of the supernet are called: PREFIX_acc and so on.
         average_twins: Whether each gets the mean over those of `codes` that are the same network. They stand
-            at other places of the supernet, with other weights: so many judgements of one network.
+            at other places of the supernet, with other weights: several scores of one network.
     """
     space = spaces.get(job.space)
     texts = space.format(codes)
@@ -195,7 +195,7 @@ def _setup(job: ScoreJob) -> None:
 def _part(codes: list[list[int]]) -> Record:
     """Score some architectures."""
     if _worker is None:
-        raise RuntimeError("_setup comes before any part")
+        raise RuntimeError("_setup must run before any part")
     job, images, supernet = _worker
     kind, space = network_class(job.space), spaces.get(job.space)
     record: Record = {}
@@ -250,4 +250,4 @@ def _images_note(job: ScoreJob) -> str:
     held_out = "a tenth of the training" if job.images.valid == TENTH else f"{job.images.valid} held-out"
     images = f"{held_out} images" if job.held_out else "test images"
     norms = f"statistics from {job.recalibrate} images" if job.recalibrate else "running statistics"
-    return f"judged on {images}, {norms}"
+    return f"evaluated on {images}, {norms}"

@@ -52,7 +52,7 @@ def run_training(
 
             def report(step: int, steps: int, scalars: Mapping[str, float]) -> None:
                 if not math.isfinite(scalars["loss"]):
-                    raise AcerankError(f"the loss of step {step} is {scalars['loss']}: take a smaller --lr")
+                    raise AcerankError(f"the loss of step {step} is {scalars['loss']}: choose a smaller lr")
                 show(step, scalars)
                 write(step, scalars)
 
@@ -136,7 +136,7 @@ def _scalars(folder: Path, wanted: bool) -> Iterator[Callable[[int, Mapping[str,
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
-        raise AcerankError("--tensorboard needs TensorBoard: pip install 'acerank[supernet]'") from error
+        raise AcerankError("writing scalars needs TensorBoard: pip install 'acerank[supernet]'") from error
     with SummaryWriter(str(folder / "tensorboard")) as writer:
 
         def write(step: int, scalars: Mapping[str, float]) -> None:

@@ -1,4 +1,4 @@
-"""How fast architectures are judged here, with networks of the published size."""
+"""How fast architectures are scored on this machine, with networks of the published size."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ SIDE = 32
 
 
 def judged_per_second(images: int, cells: int, *, amp: bool, device: str) -> float:
-    """Return how many NAS-Bench-201 cells are judged in a second, statistics taken anew for each.
+    """Return how many NAS-Bench-201 cells are scored per second, batch-norm statistics recomputed for each.
 
     Weights are untrained and images are noise, which takes as long as any others.
 
     Args:
-        images: Images that judge, 32 × 32; a tenth as many give the statistics.
+        images: Images to evaluate on, 32 × 32; a tenth as many give the statistics.
         cells: Random cells that are timed.
         amp: Whether to compute in bfloat16.
         device: "cuda", or "cpu" for one core.

@@ -30,7 +30,7 @@ from predictors.supernet.recipe import augment, set_lr, side_by_side
 from predictors.supernet.sampling import SAMPLINGS
 from predictors.supernet.weights import save_supernet
 
-# What reading a file of tensors that is none, or another one's, may end in.
+# What reading a damaged file of tensors, or one of another job, may raise.
 BROKEN = (
     *(RuntimeError, KeyError, ValueError, TypeError, IndexError, AttributeError, EOFError),
     pickle.UnpicklingError,
@@ -40,8 +40,8 @@ BROKEN = (
 class Trainer:
     """A supernet in training. Every random choice is a function of the seed and the step.
 
-    So weights, optimiser and step are the whole state, and a run that was stopped goes on bit for bit as if
-    it had not been (on a CPU; a GPU's convolutions may differ in the last digit).
+    So weights, optimiser and step are the entire state, and an interrupted run resumes bit for bit (on a
+    CPU; a GPU's convolutions may differ in the last digit).
     """
 
     def __init__(self, job: TrainJob, images: Images) -> None:
@@ -125,7 +125,9 @@ class Trainer:
             self.done = int(state["step"])
         except (*BROKEN, OSError) as error:
             first = (str(error) or type(error).__name__).splitlines()[0]
-            raise InputError(f"{path} is not a whole checkpoint of this job ({first}); delete it") from error
+            raise InputError(
+                f"{path} is not a complete checkpoint of this job ({first}); delete it"
+            ) from error
 
 
 def train(
@@ -138,7 +140,7 @@ def train(
     report: Callable[[int, int, Mapping[str, float]], object] = lambda step, steps, scalars: None,
     stop: Callable[[int], bool] = lambda step: False,
 ) -> Path:
-    """Train a supernet, or go on with one that was stopped, and return the file of its weights.
+    """Train a supernet, resuming an interrupted run, and return the file of its weights.
 
     Args:
         job: What is trained.
@@ -178,13 +180,15 @@ def train(
 
 
 def compile_operations(trainer: Trainer) -> None:
-    """Compile each operation of a supernet; a whole path would be compiled anew for every architecture.
+    """Compile each operation of a supernet; a whole path would be compiled again for every architecture.
 
     Raises:
         InputError: The family has no operation of a fixed shape.
     """
     if not trainer.kind.operations:
-        raise InputError(f"--compile: operations of space '{trainer.space.name}' have no fixed shape")
+        raise InputError(
+            f"the operations of space '{trainer.space.name}' have no fixed shape and cannot be compiled"
+        )
     for module in trainer.network.modules():
         if type(module) in trainer.kind.operations:
             module.compile()

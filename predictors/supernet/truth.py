@@ -30,7 +30,7 @@ class TruthJob:
     Attributes:
         space: Name of the search space.
         settings: Size of its networks.
-        images: What they are trained on and judged by.
+        images: Images to train and evaluate on.
         recipe: How they are trained.
         together: Seeds that are trained in one program: 0 to `together` − 1, the next as many, and so on;
             with another number the last digits differ.
@@ -98,7 +98,7 @@ def _setup(job: TruthJob) -> None:
 def _part(item: tuple[list[int], list[int]]) -> Record:
     """Train one architecture with one block of seeds."""
     if _worker is None:
-        raise RuntimeError("_setup comes before any part")
+        raise RuntimeError("_setup must run before any part")
     job, images = _worker
     code, seeds = item
     space = spaces.get(job.space)
@@ -108,7 +108,7 @@ def _part(item: tuple[list[int], list[int]]) -> Record:
     result = train(network, plan, images, job.recipe, seeds)
     if not torch.isfinite(result.test.loss).all():
         (text,) = space.format(np.array([code]))
-        raise AcerankError(f"{text}: the loss of seeds {seeds} is no number: take a smaller --lr")
+        raise AcerankError(f"{text}: the loss of seeds {seeds} is not a number; choose a smaller lr")
     record = {"test_acc": result.test.accuracy, "test_loss": result.test.loss}
     if len(images.valid):
         record |= {"valid_acc": result.valid.accuracy}

@@ -345,9 +345,26 @@ def test_repeated_trainings_are_means_and_show_their_noise(tmp_path: Path) -> No
     seeds = bench.seeds("table", "acc")
     np.testing.assert_array_equal(seeds, [[90, 92, 94], [80, 82, 84], *[[np.nan] * 3] * 3])
     assert bench.labels("table") == ["acc", "seed"]
-    assert said(bench, "2 architectures", "3 times", "6 rows become 2")
+    assert said(bench, "6 rows of 2 different architectures", "3 rows each")
     np.testing.assert_array_equal(bench.graphs.n_nodes, [3] * 5)
     assert len(np.unique(bench.classes)) == 4
+
+
+def test_trainings_with_other_settings_are_no_repeats(tmp_path: Path) -> None:
+    text = "ops,width,epochs,seed,acc\n[a],16,9,1,90\n[a],32,9,1,91\n[a],16,9,2,92\n[a],16,99,1,93\n"
+    bench = load(put(tmp_path / "t.csv", text))
+    np.testing.assert_array_equal(bench.target("table", "acc"), [91, 91, 93])
+    assert bench.labels("table") == ["epochs", "seed", "acc"]
+    assert said(bench, "neither labels nor weak labels: width")
+
+
+@pytest.mark.parametrize(
+    "name", ["FLOPs", "Params (M)", "n_params", "MACs", "GFLOPs", "num_parameters", "params_m"]
+)
+def test_costs_by_other_names_are_weak_labels(name: str, tmp_path: Path) -> None:
+    bench = load(put(tmp_path / "t.csv", f"ops,acc,{name}\n[a],1,7\n[b],2,8\n"))
+    assert bench.labels("table") == ["acc"]
+    assert bench.weak_names == [name]
 
 
 def test_the_same_lists_written_differently_are_one_architecture(tmp_path: Path) -> None:

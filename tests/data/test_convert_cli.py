@@ -7,8 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support.nb101_file import real_cells, runs, write
+from support.official_formats import channel_json, write_json
 
 from data.convert import FORMATS
 from data.table import Table
@@ -48,7 +50,7 @@ def test_it_replaces_a_table_only_if_told_to(official: Path, cache: Path) -> Non
     before = (cache / "nb101.parquet").stat()
     code, out, said = run("nb101", official)
     assert (code, out) == (2, "")
-    assert re.fullmatch("error: .*nb101.parquet is there already; --force replaces it, --out .*", said[0])
+    assert re.fullmatch("error: .*nb101.parquet exists; --force replaces it, --out .*", said[0])
     assert (cache / "nb101.parquet").stat() == before
     assert run("nb101", official, "--force")[0] == 0
     assert (cache / "nb101.parquet").stat().st_ino != before.st_ino
@@ -62,6 +64,37 @@ def test_another_folder(official: Path, cache: Path, tmp_path: Path, monkeypatch
     monkeypatch.setenv("ACERANK_DATA", str(out))
     assert run("nb101", official, "--out", out, "--force")[2][-1] == "next: python -m eval.run --bench nb101"
     assert run("nb101", official)[2][-1].startswith(f"{out / 'nb101.parquet'} is found before it: remove it")
+
+
+@pytest.mark.parametrize(
+    ("name", "files", "options"),
+    [
+        ("channel_macro", ["Results_MobileNet.json", "Results_ResNet.json"], ""),
+        ("channel_macro", ["Results_MobileNet.json"], " --dataset mobilenet"),
+        ("nb101", ["short.tfrecord"], None),
+    ],
+)
+def test_the_next_command_works_for_a_part_of_the_files(
+    name: str,
+    files: list[str],
+    options: str | None,
+    cache: Path,
+    tmp_path: Path,
+    data_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for file in files:
+        if name == "nb101":
+            write(tmp_path / file, runs(real_cells(data_dir)[:5], (4, 12)))
+        else:
+            write_json(tmp_path / file, channel_json(np.random.default_rng(0)))
+    path = tmp_path / files[0] if len(files) == 1 else tmp_path
+    code, _, said = run(name, path)
+    assert code == 0
+    if options is None:
+        assert "no labels" in said[-1]
+    else:
+        assert said[-1] == f"next: python -m eval.run --bench {name}{options}"
 
 
 def test_a_wrong_file_leaves_what_was_there(official: Path, cache: Path) -> None:
@@ -78,7 +111,7 @@ def test_a_wrong_file_leaves_what_was_there(official: Path, cache: Path) -> None
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        ([], "name a table and its official file, or use --list; tables: .*nb101"),
+        ([], "name a table and its official file, or .*--list; tables: .*nb101"),
         (["nb101"], "name a table and its official file"),
         (["nb10", "x"], "unknown table with official formats 'nb10'; did you mean nb101"),
         (["nb101", "nowhere.tfrecord"], "there is no file or folder 'nowhere.tfrecord'"),

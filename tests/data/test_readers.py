@@ -68,6 +68,17 @@ def test_one_table_in_many_formats(name: str, content: str | bytes, tmp_path: Pa
     np.testing.assert_array_equal(table.values("acc"), ACC)
 
 
+@pytest.mark.parametrize("orient", ["records", "columns", "index", "split", "table"])
+def test_json_as_pandas_writes_it(orient, tmp_path: Path) -> None:
+    import pandas as pd
+
+    frame = pd.DataFrame({"arch": ["x", "y", "z"], "acc": [1.5, np.nan, 2.5]})
+    frame.to_json(tmp_path / "t.json", orient=orient)
+    table = read(tmp_path / "t.json").table
+    assert table.column("arch").to_pylist() == ["x", "y", "z"]
+    np.testing.assert_array_equal(table.values("acc"), [1.5, np.nan, 2.5])
+
+
 def test_excel(tmp_path: Path) -> None:
     import openpyxl
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from scipy.stats import spearmanr
+from torch import nn
 
 from benchmarks.base import Benchmark
 from data import spaces
@@ -256,3 +257,13 @@ def test_proxies_agree_with_the_published_ones(real_tables: Path) -> None:
         found = [PROXIES[name](p) for p in looked_at]
         correlation: Any = spearmanr(found, table.values(name)[rows])
         assert correlation.statistic > least, name
+
+
+@pytest.mark.parametrize("missing", ["plans", "forward"])
+def test_a_family_without_its_methods_cannot_be_instantiated(missing: str) -> None:
+    methods = {"plans": staticmethod(lambda graphs: []), "forward": lambda self, x, plan: x}
+    kept = {name: method for name, method in methods.items() if name != missing}
+    family = type("Family", (Network,), kept)
+    with pytest.raises(TypeError, match=missing):
+        family(NB201, EdgeSettings())
+    assert isinstance(type("Family", (Network,), methods)(NB201, EdgeSettings()), nn.Module)

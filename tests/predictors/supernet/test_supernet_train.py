@@ -105,10 +105,10 @@ def test_a_broken_checkpoint_is_named(digits: Images, tmp_path: Path) -> None:
     whole = checkpoint.read_bytes()
     for content in (whole[:1000], b"", pickle.dumps(print, 2)):
         checkpoint.write_bytes(content)
-        with pytest.raises(InputError, match=r"checkpoint.pt is not a whole checkpoint .*; delete it"):
+        with pytest.raises(InputError, match=r"checkpoint.pt is not a complete checkpoint .*; delete it"):
             train(JOB, digits, tmp_path)
     torch.save([1], checkpoint)
-    with pytest.raises(InputError, match=r"checkpoint.pt is not a whole checkpoint .*; delete it"):
+    with pytest.raises(InputError, match=r"checkpoint.pt is not a complete checkpoint .*; delete it"):
         train(JOB, digits, tmp_path)
 
 
