@@ -157,14 +157,11 @@ def _draw_line(axes: Axes, plot: Plot, series: Series, i: int) -> None:
     marker = _MARKERS[i % len(_MARKERS)] if plot.markers else None
     style = _LINES[i // len(_COLOURS) % len(_LINES)]
     axes.plot(x, y, style, color=colour, marker=marker, markersize=4, label=_short(series.name))
-    inside: list[tuple[float, float, float]] = []
-    for at in known if series.low else []:
-        place, low, high = series.x[at], series.low[at], series.high[at]
-        if place is not None and low is not None and high is not None:
-            inside.append((place, low, high))
+    ends = [(at, series.low[at], series.high[at]) for at in known] if series.low else []
+    inside = [(series.x[at], low, high) for at, low, high in ends if low is not None and high is not None]
     if inside:
-        places, lows, highs = ([point[k] for point in inside] for k in range(3))
-        axes.fill_between(places, lows, highs, color=colour, alpha=0.13, linewidth=0)
+        at, low, high = ([point[k] for point in inside] for k in range(3))
+        axes.fill_between(at, low, high, color=colour, alpha=0.13, linewidth=0)
 
 
 def draw_ranks(panels: dict[str, dict[str, Any]]) -> Figure:
