@@ -18,7 +18,8 @@ import pytest
 
 from benchmarks.base import Benchmark
 from data.cli import run_cli
-from eval.run import DEFAULT_PREDICTORS, app
+from eval.grid.entries import PREDICTORS
+from eval.run import app
 from predictors import get, names
 
 JSON_KEYS = {
@@ -148,19 +149,20 @@ def test_json_on_stdout_and_the_rest_on_stderr(out: Path, tmp_path: Path) -> Non
         assert isinstance(entry["chance"], float)
         assert isinstance(entry["ceiling"], float) == (entry["metric"] in ("kendall_tau", "spearman"))
     assert {entry["predictor"] for entry in found} == {"random_forest:n_estimators=10", "flops"}
-    assert "NAS-Bench-201: 15,625 architectures, 4,930 effective networks" in err
+    assert "NAS-Bench-201: 15,625 cells, 4,930 networks" in err
     assert "trained on 20 × valid_acc (validation split, 200 epochs, one seed)" in err
     assert str(out) in err
     assert "\x1b" not in stdout + err
     assert sorted(p.name for p in out.iterdir()) == [
-        "cells",
+        "architectures.parquet",
         "report.html",
         "rows.jsonl",
         "scores.parquet",
         "settings.json",
+        "trials",
     ]
     settings = json.loads((out / "settings.json").read_text())
-    assert settings["options"]["bench"] == "nb201"
+    assert settings["options"]["bench"] == ["nb201"]
 
 
 @pytest.mark.parametrize("form", ["table", "tsv", "markdown"])
@@ -249,7 +251,7 @@ MISTAKES = {
     "--jobs -1": "--jobs",
     "--format xml": "xml.*markdown",
     "--predictorss gcn": "--predictors",
-    "nb201": "unexpected extra argument",
+    "nb201": "'nb201' stands alone",
 }
 
 
@@ -296,7 +298,7 @@ def test_results_cannot_be_where_a_file_is(here: Path, capfd: pytest.CaptureFixt
 def test_a_damaged_cell_is_one_line(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
     args = ["--predictors", "random_order", "--train-size", "20", "--repeats", "1", "--out", "results"]
     assert inside(capfd, *args)[0] == 0
-    (cell,) = (here / "results" / "cells").iterdir()
+    (cell,) = (here / "results" / "trials").iterdir()
     cell.write_bytes(cell.read_bytes()[:-100])
     refused(inside(capfd, *args), f"{cell.name} is damaged.*delete it and run again")
 
@@ -344,7 +346,7 @@ def test_a_table_of_ones_own(table: Path, here: Path, capfd: pytest.CaptureFixtu
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["--target", "accu"], "unknown label of table 'accu'; did you mean acc"),
+        (["--target", "accu"], "unknown target 'accu'; did you mean acc"),
         (["--metrics", "ndcg@70"], "ndcg@70: only [56][0-9] architectures are tested"),
         (["--train-size", "81"], "architectures here, fewer than the 81 asked for"),
         (["--predictors", "flops"], "flops"),
@@ -366,7 +368,7 @@ def test_predictors_that_cannot_run_are_left_out_unless_named(
         "--metrics", "kendall_tau", "--set", "gcn.epochs=1", "--set", "mlp.epochs=1",
     )  # fmt: skip
     assert code == 0, err
-    named = DEFAULT_PREDICTORS.split(",")
+    named = list(PREDICTORS)
     left_out = {name for name in named if get(name)().lacks(())}
     assert left_out >= {"weak_label", "flops", "params"}
     ran = {entry["predictor"].partition(":")[0] for entry in json.loads(stdout)}
@@ -433,7 +435,7 @@ def test_interrupted_runs_say_so(tmp_path: Path, real_tables: Path) -> None:
     pipe = subprocess.PIPE
     process = subprocess.Popen(command, cwd=tmp_path, stdout=pipe, stderr=pipe, text=True)
     end = time.monotonic() + 60
-    while not list(tmp_path.glob("here/cells/*.parquet")):
+    while not list(tmp_path.glob("here/trials/*.parquet")):
         assert time.monotonic() < end
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from eval.command.specs import parse
+from scipy.stats import kendalltau
 
-from benchmarks import load
 from data.errors import InputError, TableError, UnknownNameError
 from data.graphs import Graphs
 from data.space import SearchSpace
 from data.table import Table
-from eval.evaluator import make, run_cell
-from eval.grid.weak import prepare, resolve, weak_option
-from eval.task import Cell, Task
+from eval.evaluator import run_trial
+from eval.grid.entries import build_entries, parse
+from eval.grid.pretraining import pretrain
+from eval.grid.tasks import build_tasks
+from eval.grid.weak import take_weak
+from eval.scoring import Scorer
+from eval.task import Entry, Trial
 from predictors import get
 from predictors.nn.pretrained import rank_normal
 
@@ -64,14 +66,12 @@ def test_missing_weak_labels_are_allowed_and_filled(nb201):
 
 def test_a_weak_label_known_for_none_is_refused(nb201):
     graphs = nb201.graphs.take(ROWS[:10])
-    with pytest.raises(InputError, match="'empty' is known for none"):
+    with pytest.raises(InputError, match="'empty' is known for none of 10"):
         get("acenas")().pretrain(graphs, {"empty": np.full(10, np.nan)})
     with pytest.raises(InputError, match=r"has shape \(3,\)"):
         get("acenas")().pretrain(graphs, {"short": np.zeros(3)})
     with pytest.raises(InputError, match="at least one weak label"):
         get("acenas")().pretrain(graphs, {})
-    with pytest.raises(InputError, match="'gcn' does not learn from weak labels"):
-        get("gcn")().pretrain(graphs, {"flops": np.zeros(10)})
 
 
 def test_an_encoder_comes_back_from_its_file(acenas, nb201, tmp_path):
@@ -88,7 +88,7 @@ def test_a_wrong_encoder_file_is_refused(acenas, tmp_path):
     with pytest.raises(InputError, match="does not fit"):
         get("acenas")(width=8).load_encoder(path)
     path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(TableError, match="not a whole encoder file"):
+    with pytest.raises(TableError, match="not a complete encoder file"):
         get("acenas")().load_encoder(path)
 
 
@@ -101,18 +101,17 @@ def test_twins_score_alike_with_weak_inputs(acenas, nb201):
         assert np.ptp(scores[classes == network]) == 0
 
 
-def a_cell(nb201, spec_text, **changes):
-    table = nb201.table.content_hash
-    task = Task("nb201", "cifar10", "test_acc", "valid_acc", "leakfree", 30, 0, table)
-    spec = resolve(parse(spec_text), nb201, ["cifar10"], "gdas249_acc+flops")[0]
-    return Cell(replace(task, **changes), spec, (0, 1))
+def a_trial(bench, text, weak=("gdas249_acc", "flops"), repeats=(0, 1), **choices):
+    tasks = build_tasks(bench, **{"train_sizes": [30], **choices})
+    return Trial(tasks[0], build_entries(parse(text), tasks, weak=weak)[0], repeats)
+
+
+def weak_of(bench, text, weak=None, dataset="cifar10"):
+    return build_entries(parse(text), build_tasks(bench, datasets=[dataset]), weak=weak)[0].weak
 
 
 def test_no_true_label_reaches_pretraining(nb201):
     """Change every true label there is: what is pretrained stays the same, bit for bit."""
-    cell = a_cell(nb201, QUICK)
-    first = make(cell.spec)
-    prepare(first, cell, nb201)
     columns = {
         name: pa.array(np.random.default_rng(0).permutation(nb201.table.values(name)))
         if any(c.name == name and c.kind == "label" for c in nb201.columns)
@@ -121,20 +120,22 @@ def test_no_true_label_reaches_pretraining(nb201):
     }
     shuffled = type(nb201)(Table(pa.table(columns), nb201.table.columns))
     assert not np.array_equal(shuffled.target("cifar10", "test_acc"), nb201.target("cifar10", "test_acc"))
-    second = make(cell.spec)
-    other = replace(cell, task=replace(cell.task, table_hash=shuffled.table.content_hash))
-    prepare(second, other, shuffled)
-    for name, tensor in first.weak_.state.items():
-        assert np.array_equal(tensor.numpy(), second.weak_.state[name].numpy()), name
+    found = []
+    for bench in (nb201, shuffled):
+        trial = a_trial(bench, QUICK)
+        predictor = trial.entry.predictor.clone()
+        pretrain(predictor, trial)
+        found.append(predictor.weak_.state)
+    for name, tensor in found[0].items():
+        assert np.array_equal(tensor.numpy(), found[1][name].numpy()), name
 
 
 def test_true_labels_are_refused_as_weak_ones(nb201):
     with pytest.raises(InputError, match="true label of the task's own data set"):
-        resolve(parse("acenas"), nb201, ["cifar10"], "cifar10/valid_acc")
+        weak_of(nb201, "acenas", ["cifar10/valid_acc"])
     with pytest.raises(UnknownNameError):
-        resolve(parse("acenas"), nb201, ["cifar10"], "cifar10_valid_acc")
-    transfer = resolve(parse("acenas"), nb201, ["cifar100"], "cifar10/valid_acc")
-    assert dict(transfer[0].params)["weak"] == "cifar10/valid_acc"
+        weak_of(nb201, "acenas", ["cifar10_valid_acc"])
+    assert weak_of(nb201, "acenas", ["cifar10/valid_acc"], "cifar100") == ("cifar10/valid_acc",)
 
 
 def test_true_labels_do_not_come_in_by_an_encoder(nb201, tmp_path):
@@ -143,12 +144,16 @@ def test_true_labels_do_not_come_in_by_an_encoder(nb201, tmp_path):
     graphs = nb201.graphs.take(ROWS[:200])
     labels = {"cifar100/test_acc": nb201.target("cifar100", "test_acc")[ROWS[:200]]}
     get("acenas")(pretrain_epochs=1).pretrain(graphs, labels).save_encoder(path)
-    cell = a_cell(nb201, "acenas", dataset="cifar100", label="test_acc", encoder=str(path), encoder_hash="x")
-    cell = replace(cell, spec=resolve(parse("acenas"), nb201, ["cifar100"], None, str(path))[0])
-    with pytest.raises(InputError, match="true labels of the task's data set"):
-        prepare(make(cell.spec), cell, nb201)
-    elsewhere = replace(cell, task=replace(cell.task, dataset="cifar10"))
-    assert prepare(make(cell.spec), elsewhere, nb201) == "x"
+    for dataset in ("cifar100", "cifar10"):
+        tasks = build_tasks(nb201, datasets=[dataset], train_sizes=[30])
+        (entry,) = build_entries(parse("acenas"), tasks, encoder=str(path), encoder_hash="x")
+        assert (entry.weak, entry.encoder) == ((), str(path))
+        predictor = entry.predictor.clone()
+        if dataset == "cifar100":
+            with pytest.raises(InputError, match="true labels of the task's data set"):
+                pretrain(predictor, Trial(tasks[0], entry, (0,)))
+        else:
+            assert pretrain(predictor, Trial(tasks[0], entry, (0,)))[0] == "x"
 
 
 def test_an_encoder_of_another_space_is_refused(acenas):
@@ -159,79 +164,136 @@ def test_an_encoder_of_another_space_is_refused(acenas):
         acenas.fit(Graphs(ops, edges, np.array([3, 3]), other), np.array([1.0, 2.0]))
 
 
-def test_weak_options_that_reach_no_predictor_are_refused(nb201):
-    with pytest.raises(InputError, match="for predictors that pretrain"):
-        resolve(parse("gcn,mlp"), nb201, ["cifar10"], "flops")
-    off = resolve(parse("acenas,brp_nas"), nb201, ["cifar10"], "none")
-    assert [dict(spec.params)["weak"] for spec in off] == ["none", "none"]
+def test_weak_labels_that_reach_no_predictor_are_refused(nb201):
+    tasks = build_tasks(nb201)
+    for text in ("gcn,mlp", "random_order,flops", "weak_label:column=synflow"):
+        with pytest.raises(InputError, match="would have no effect"):
+            build_entries(parse(text), tasks, weak=["flops"])
+    with pytest.raises(InputError, match="would have no effect"):
+        build_entries(parse("weak_label"), tasks, encoder="encoder.safetensors", encoder_hash="x")
+    off = build_entries(parse("acenas,brp_nas"), tasks, weak=["none"])
+    assert [entry.weak for entry in off] == [(), ()]
 
 
 @pytest.mark.parametrize(
     ("written", "resolved"),
     [
-        ("acenas", "gdas249_acc+flops+params"),
-        ("acenas:weak=none", "none"),
-        ("acenas:weak=supernet+flops", "gdas249_acc+flops"),
-        ("acenas:weak=synflow", "synflow"),
+        ("acenas", ("gdas249_acc", "flops", "params")),
+        ("acenas:weak=none", ()),
+        ("acenas:weak=supernet+flops", ("gdas249_acc", "flops")),
+        ("acenas:weak=synflow", ("synflow",)),
+        ("brp_nas", ("flops",)),
     ],
 )
 def test_weak_names_are_written_out(nb201, written, resolved):
-    assert dict(resolve(parse(written), nb201, ["cifar10"], None)[0].params)["weak"] == resolved
+    assert weak_of(nb201, written) == resolved
 
 
-def test_cells_that_differ_in_fine_tuning_share_an_encoder(nb201, tmp_path, monkeypatch):
+def test_trials_that_differ_in_fine_tuning_share_an_encoder(nb201, tmp_path, monkeypatch):
     monkeypatch.setenv("ACERANK_CACHE", str(tmp_path))
-    cells = [a_cell(nb201, QUICK), a_cell(nb201, QUICK + ":loss=mse"), a_cell(nb201, QUICK, train_size=20)]
-    hashes = {run_cell(cell).weak_hash for cell in cells}
-    assert len(hashes) == 1
+    trials = [
+        a_trial(nb201, QUICK),
+        a_trial(nb201, QUICK + ":loss=mse"),
+        a_trial(nb201, QUICK, train_sizes=[20]),
+    ]
+    scored = [run_trial(trial) for trial in trials]
+    assert len({each.weak_hash for each in scored}) == 1
     assert len(list(tmp_path.glob("encoders/*.safetensors"))) == 1
+    seconds = {each.pretrain_seconds for each in scored}
+    assert len(seconds) == 1  # the cost of pretraining, not the time to load it again
+    assert seconds.pop() > 0
 
 
-def test_a_table_of_ones_own_weak_labels(nb201, tmp_path, capsys):
-    bench = load("nb201", offline=True)
-    arch = nb201.table.column("arch").to_pylist()[:100]
-    mine = tmp_path / "mine.parquet"
-    Table(pa.table({"arch": arch, "my_acc": np.arange(100.0)})).write(mine)
-    names, path, bench = weak_option(["flops", str(mine)], bench)
-    assert (names, path) == ("flops+my_acc", mine)
+@pytest.fixture
+def mine(nb201, tmp_path):
+    """Write a table of weak labels of the first hundred architectures; return its path."""
+
+    def write(suffix=".parquet", **columns):
+        path = tmp_path / f"mine{suffix}"
+        table = pa.table({"arch": nb201.table.column("arch").to_pylist()[:100], **columns})
+        if suffix == ".parquet":
+            Table(table).write(path)
+        else:
+            table.to_pandas().to_csv(path, index=False)
+        return str(path)
+
+    return write
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_a_table_of_ones_own_weak_labels(nb201, mine, suffix):
+    bench, names = take_weak(nb201, ["flops", mine(suffix, my_acc=np.arange(100.0))], {})
+    assert names == ["flops", "my_acc"]
     assert bench.weak("my_acc")[:100].tolist() == list(range(100))
     assert np.isnan(bench.weak("my_acc")[100:]).all()
-    assert bench.table.content_hash != nb201.table.content_hash
-    Table(pa.table({"arch": arch, "flops": np.arange(100.0)})).write(mine)
-    bench = load("nb201", offline=True)
-    names, path, bench = weak_option([str(mine)], bench)
-    assert (names, path) == ("flops", mine)
+    assert bench.content_hash != nb201.content_hash
+    assert any("100 of 15,625" in line for line in bench.notices)  # its cover is said
+    assert "my_acc" not in nb201.weak_names
+
+
+def test_a_weak_label_of_the_same_name_is_replaced(nb201, mine, caplog):
+    caplog.set_level("INFO", logger="acerank")
+    bench, names = take_weak(nb201, [mine(flops=np.arange(100.0))], {})
+    assert names == ["flops"]
     assert bench.weak("flops")[:100].tolist() == list(range(100))
-    assert "replaces flops of nb201" in capsys.readouterr().err
-    Table(pa.table({"arch": arch, "cifar10_test_acc": np.arange(100.0)})).write(mine)
-    with pytest.raises(TableError, match="cifar10_test_acc: columns of nb201 that are no weak labels"):
-        weak_option([str(mine)], load("nb201", offline=True))
+
+
+def test_true_labels_in_a_table_are_refused(nb201, mine):
+    with pytest.raises(TableError, match="cifar10_test_acc"):
+        take_weak(nb201, [mine(cifar10_test_acc=np.arange(100.0))], {})
     truth = nb201.target("cifar100", "test_acc")[:100]
-    Table(pa.table({"arch": arch, "cheat": truth})).write(mine)
-    with pytest.raises(
-        InputError, match="'cheat' orders 100 rows as does the true label 'cifar100_test_acc'"
-    ):
-        weak_option([str(mine)], load("nb201", offline=True))
+    for cheat in (truth, truth / 100, 100 - truth, np.round(truth, 1)):
+        with pytest.raises(InputError, match="cheat"):
+            take_weak(nb201, [mine(cheat=cheat)], {})
+    bench, names = take_weak(nb201, [mine(cheat=truth)], {"cheat": "to see what a perfect label gives"})
+    assert names == ["cheat"]
+    assert any("to see what a perfect label gives" in line for line in bench.notices)
+
+
+def test_weak_tables_that_do_not_exist_or_fit(nb201, tmp_path):
     with pytest.raises(InputError, match="there is no file"):
-        weak_option(["nowhere.parquet"], nb201)
-    Table(pa.table({"my_acc": np.arange(3.0)})).write(mine)
-    with pytest.raises(TableError, match="needs the column 'arch'"):
-        weak_option([str(mine)], load("nb201", offline=True))
+        take_weak(nb201, ["nowhere.parquet"], {})
+    with pytest.raises(UnknownNameError, match="nonexistent"):
+        take_weak(nb201, ["nonexistent"], {})
+    Table(pa.table({"my_acc": np.arange(3.0)})).write(tmp_path / "bare.parquet")
+    with pytest.raises(TableError, match="arch"):
+        take_weak(nb201, [str(tmp_path / "bare.parquet")], {})
 
 
 def test_the_weak_hash_is_in_the_rows(nb201):
-    from eval.results import rows_of
-
-    cell = a_cell(nb201, QUICK)
-    rows = rows_of(cell, run_cell(cell), ["kendall_tau"])
+    trial = a_trial(nb201, QUICK)
+    rows = Scorer(trial.task).rows(trial, run_trial(trial), ["kendall_tau"])
     assert all(len(row["weak_hash"]) == 12 for row in rows)
+    assert rows[0]["weak"] == ["gdas249_acc", "flops"]
     json.dumps(rows)
 
 
-def test_a_floor_may_be_a_weak_label_of_ones_own(nb201):
-    (spec,) = parse("weak_label:column=mine")
-    assert resolve([spec], nb201, ["cifar10"], "flops") == [spec]
-    with pytest.raises(InputError, match="none of these does"):
-        resolve(parse("random_order"), nb201, ["cifar10"], "flops")
-    with pytest.raises(InputError, match="none of these does"):
-        resolve([spec], nb201, ["cifar10"], None, "encoder.safetensors")
+def test_a_floor_ranks_by_the_weak_labels_that_are_named(nb201, real_tables):
+    """The 12-epoch accuracies rank with tau .700 (test) and .594 (validation), whatever else there is."""
+    path = str(real_tables / "nb201_epoch12.parquet")
+    bench, names = take_weak(nb201, [path], {})
+    chosen = [name for name in names if name in ("cifar10_test_acc_12", "cifar10_valid_acc_12")]
+    tasks = build_tasks(bench, protocols=["acenas"], train_sizes=[100])
+    entries = build_entries(parse("weak_label,flops"), tasks, weak=chosen)
+    assert {entry.name for entry in entries} == {*(f"weak_label:column={name}" for name in chosen), "flops"}
+    taus = {}
+    for entry in entries:
+        trial = Trial(tasks[0], entry, (0,))
+        (row,) = Scorer(tasks[0]).rows(trial, run_trial(trial), ["kendall_tau"])
+        taus[entry.name.partition("=")[2]] = row["value"]
+    assert taus["cifar10_test_acc_12"] == pytest.approx(0.700, abs=1e-3)
+    assert taus["cifar10_valid_acc_12"] == pytest.approx(0.594, abs=1e-3)
+
+
+def test_a_floor_is_evaluated_where_it_is_known(nb201, mine):
+    """A weak label of 100 networks is evaluated on these, not on 15,625 of which it ranks almost none."""
+    truth = nb201.target("cifar10", "test_acc")
+    noisy = truth[:100] + np.random.default_rng(0).normal(0, 5, 100)
+    bench, names = take_weak(nb201, [mine(noisy=noisy)], {})
+    tasks = build_tasks(bench, protocols=["acenas"], train_sizes=[10])
+    (entry,) = build_entries(parse("weak_label"), tasks, weak=names)
+    assert isinstance(entry, Entry)
+    trial = Trial(tasks[0], entry, (0,))
+    (row,) = Scorer(tasks[0]).rows(trial, run_trial(trial), ["kendall_tau"])
+    assert (row["n_test"], row["n_protocol_test"]) == (100, 15_625)
+    assert row["value"] == pytest.approx(kendalltau(truth[:100], noisy).statistic)
