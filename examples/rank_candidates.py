@@ -8,7 +8,6 @@ list stands what the ranker is worth at 60 labels, estimated by cross-validation
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 
@@ -48,7 +47,6 @@ def main() -> None:
     scores = ranked["score"].to_numpy()
     print(f"predictor: {ranked.attrs['predictor']}; mean accuracy of all candidates: {true.mean():.2f} %,")
     print(f"of the first twenty: {true[:20].mean():.2f} %; ndcg@10 {METRICS['ndcg@10'](true, scores):.3f}")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":
