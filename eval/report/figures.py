@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from data.errors import InputError
 from data.files import atomic_path
 from eval.report.plots import Plot, Series
@@ -160,7 +162,7 @@ def _draw_line(axes: Axes, plot: Plot, series: Series, i: int) -> None:
     ends = [(at, series.low[at], series.high[at]) for at in known] if series.low else []
     inside = [(series.x[at], low, high) for at, low, high in ends if low is not None and high is not None]
     if inside:
-        at, low, high = ([point[k] for point in inside] for k in range(3))
+        at, low, high = (np.array([point[k] for point in inside], float) for k in range(3))
         axes.fill_between(at, low, high, color=colour, alpha=0.13, linewidth=0)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eval.report.notices import get_notices
-from eval.report.numbers import half_width, number, seconds
+from eval.report.numbers import NONE, half_width, number, seconds
 from eval.report.numbers import repeats as count_repeats
 from eval.report.page import write_page
 from eval.report.plots import Plot, Series, finite, slug
@@ -87,7 +87,7 @@ def _table(columns: dict[str, list[SearchSummary]]) -> TextTable:
 def _entry(s: SearchSummary) -> Entry:
     """Return `mean ±half-width` and its rank; a mean that is a lower bound begins with >."""
     if s.metric in ("seconds", "pretrain seconds"):
-        return Entry(seconds(s.mean))
+        return Entry(seconds(s.mean) if s.mean or s.metric == "seconds" else NONE)
     decimals = 1 if s.metric == "cost" or s.reached is not None else 3
     half = half_width(s.mean, s.ci_high, decimals)
     bound = ">" if s.reached is not None and s.reached < 1 else ""

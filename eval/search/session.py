@@ -108,6 +108,7 @@ def build_search_plan(
     """
     by, schedule = parse_strategies(strategies), Schedule(rounds, final_top, twins)
     check_numbers(schedule, budget, repeats, regrets)
+    check_strategies(by, schedule)
     asked = _choose_predictors(predictors, settings, by, schedule)
     encoder_hash = file_hash(encoder) if encoder else ""
     given = [bench] if isinstance(bench, str | Path | Benchmark) else bench
@@ -177,6 +178,15 @@ def check_numbers(schedule: Schedule, budget: int, repeats: int, regrets: Sequen
     for regret in regrets or ():
         if not 0 <= regret < math.inf:
             raise InputError(f"a regret must be a number from 0 up, not {regret}")
+
+
+def check_strategies(strategies: Sequence[AskedStrategy], schedule: Schedule) -> None:
+    """Raise InputError for strategies or parameters that would have no effect."""
+    if schedule.rounds == 1 and (len(strategies) > 1 or strategies[0].strategy.changed()):
+        raise InputError(
+            f"{', '.join(each.title for each in strategies)}: in a search of one round every query is drawn "
+            "at random, so a strategy would have no effect; spend the budget in 2 rounds or more"
+        )
 
 
 def _choose_predictors(

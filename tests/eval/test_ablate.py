@@ -6,24 +6,24 @@ import json
 import math
 import subprocess
 import sys
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from data.errors import InputError
-from eval.ablate.arms import arms_of, compare
+from eval.ablate.arms import build_arms, compare, get_conclusions, get_plots, get_tables
+from eval.curve.savings import get_conclusions as conclude_curve
 from eval.curve.savings import labels_needed
-from eval.report.summary import Summary
+from eval.report.summary import summarise
 from eval.stats import paired_difference, paired_pvalue
 
 
 def test_arms_one_at_a_time_and_grid():
     vary = ["loss=ranknet,mse", "weak=none,flops+params"]
-    assert arms_of("acenas", vary, "one") == [
+    assert build_arms("acenas", vary, "one") == [
         "acenas", "acenas:loss=ranknet", "acenas:loss=mse", "acenas:weak=none", "acenas:weak=flops+params"
     ]  # fmt: skip
-    assert arms_of("acenas", vary, "grid")[1:] == [
+    assert build_arms("acenas", vary, "grid")[1:] == [
         "acenas:loss=ranknet:weak=none", "acenas:loss=ranknet:weak=flops+params",
         "acenas:loss=mse:weak=none", "acenas:loss=mse:weak=flops+params",
     ]  # fmt: skip
@@ -32,7 +32,7 @@ def test_arms_one_at_a_time_and_grid():
 @pytest.mark.parametrize("vary", [[], ["loss"], ["=mse"], ["loss="], ["loss=mse", "loss=ranknet"]])
 def test_what_cannot_be_varied(vary):
     with pytest.raises(InputError, match="vary"):
-        arms_of("acenas", vary, "one")
+        build_arms("acenas", vary, "one")
 
 
 def rows(**by_arm):
@@ -63,12 +63,61 @@ def test_an_incomplete_ablation_is_refused():
         compare(rows(arm=[1, 2]), "base")
 
 
-def curve(*points, direction=1):
-    blank = Summary(
-        *["b", "d", "t", "l", "p", 0, "x", "kendall_tau", direction, 0.0, None, None, 1, None, 0.0, None],
-        *[True, True, 1.0, 0.0, 0.0, 0.0, 0.0],
-    )
-    return [replace(blank, train_size=size, mean=mean) for size, mean in points]
+def test_ablations_are_shown_with_a_conclusion_first():
+    base = np.linspace(0, 1, 12)
+    arms = compare(rows(base=base, better=base + 0.5, same=base + 0.01 * np.tile([1, -1], 6)), "base")
+    (sentence,) = get_conclusions(arms, "base")
+    assert "better (+0.500)" in sentence
+    assert "same" not in sentence
+    (table,) = get_tables(arms, "base")
+    assert [row[0].text for row in table.cells] == ["base", "better", "− base", "same", "− base"]
+    (plot,) = get_plots(arms, "base")
+    assert (list(plot.rows), list(plot.series[0].y)) == (["better", "same"], [0, 1])
+
+
+def test_one_repeat_has_neither_interval_nor_test():
+    arms = compare(rows(base=[0.5], arm=[0.6]), "base")
+    (table,) = get_tables(arms, "base")
+    shown = " ".join(cell.text for row in table.cells for cell in row)
+    assert "nan" not in shown
+    assert "1 repeats" not in f"{shown} {table.subtitle} {table.caption}"
+    assert get_plots(arms, "base")[0].series[0].low == [None]
+
+
+def curve(*points, direction=1, predictor="x"):
+    task = {"bench": "b", "dataset": "d", "target": "t", "label": "l", "protocol": "p", "seed": 0}
+    return [
+        s
+        for size, mean in points
+        for s in summarise(
+            [
+                {
+                    **task,
+                    "train_size": size,
+                    "predictor": predictor,
+                    "metric": "kendall_tau",
+                    "direction": direction,
+                    "repeat": 0,
+                    "value": mean,
+                    "value_no_twins": None,
+                    "chance": 0.0,
+                    "ceiling": None,
+                    "n_test": 50,
+                    "n_twins": 0,
+                    "fit_seconds": 0.0,
+                    "predict_seconds": 0.0,
+                    "pretrain_seconds": 0.0,
+                }
+            ]
+        )
+    ]
+
+
+def test_curves_say_first_how_many_labels_are_saved():
+    theirs = curve((10, 0.2), (40, 0.6), (160, 0.7), predictor="y")
+    assert "(4.0×)" in conclude_curve(curve((10, 0.6), (40, 0.65), (160, 0.7)) + theirs, "x", "y")[0]
+    assert "up to 160" in conclude_curve(curve((10, 0.8), (40, 0.8), (160, 0.8)) + theirs, "x", "y")[0]
+    assert "no saving" in conclude_curve(curve((10, 0.1), (40, 0.1), (160, 0.1)) + theirs, "x", "y")[0]
 
 
 def test_labels_needed_by_hand():

@@ -521,6 +521,8 @@ def test_a_data_set_without_validation_says_so(
         ("no file 'missing.py'", ["--strategy", "missing.py"]),
         ("predictors would have no effect", ["--strategy", "random_search", "--final-top", "0"]),
         ("weak labels would have no effect", ["--weak", "flops"]),
+        ("strategy would have no effect", ["--rounds", "1", "--strategy", "greedy,half_random"]),
+        ("strategy would have no effect", ["--rounds", "1", "--strategy", "half_random:explore=0.3"]),
     ],
 )
 def test_what_cannot_be_done_is_one_line(

@@ -1,4 +1,4 @@
-"""The paper's: part of a batch from the predicted top, the rest at random (explore, 0.5 by default)."""
+"""The paper's: part of a batch from the predicted top, the rest at random."""
 
 from __future__ import annotations
 
