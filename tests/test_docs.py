@@ -174,6 +174,13 @@ def test_the_commands_exist(words: list[str]) -> None:
         assert parse(specs, values(words, "--set"))
 
 
+@pytest.mark.parametrize("name", SUBCOMMANDS)
+def test_every_subcommand_is_the_command_of_its_module(name: str) -> None:
+    code = f"import sys; sys.argv[1:] = ['{name}', '--help']; from eval.command.main import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, "Usage: acerank" in done.stdout) == (0, True), done.stderr
+
+
 def test_every_public_table_is_named() -> None:
     text = (ROOT / "docs" / "benchmarks.md").read_text("utf-8")
     for name, table in sources().items():
