@@ -7,29 +7,14 @@ Environment:
 
 from __future__ import annotations
 
-import os
 from importlib import import_module
 from pathlib import Path
 
+from data.folders import folders
 from data.sources import source
 
 MAX_BYTES = 10_000_000
 """Largest file that is downloaded without having been asked for."""
-
-
-def cache_folder() -> Path:
-    """Return the folder for downloads and for the tables made from them."""
-    if folder := os.environ.get("ACERANK_CACHE"):
-        return Path(folder).expanduser()
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("acerank"))
-
-
-def folders() -> list[Path]:
-    """Return the folders searched for tables, in order; the cache is the last."""
-    named = os.environ.get("ACERANK_DATA", "").split(os.pathsep)
-    return [*(Path(folder).expanduser() for folder in named if folder.strip()), cache_folder()]
 
 
 def find(name: str) -> Path | None:

@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from data.cache import cache_folder, find, folders
+from data.cache import find
+from data.folders import cache_folder, folders
 from data.cli import run_cli, to_stderr
 from data.convert import FORMATS, convert_path
 from data.errors import InputError, TableError, UnknownNameError

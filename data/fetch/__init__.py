@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from data.cache import cache_folder, find, folders, locate
+from data.cache import find, locate
+from data.folders import cache_folder, folders
 from data.download import UnreachableError, download
 from data.errors import FetchError, MissingTableError, TableError
 from data.files import checksum, locked

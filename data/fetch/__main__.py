@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from data.cache import find, folders, locate
+from data.cache import find, locate
+from data.folders import folders
 from data.cli import Format, run_cli
 from data.errors import InputError
 from data.fetch import fetch

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
-from data.cache import cache_folder
+from data.folders import cache_folder
 from data.errors import InputError
 from eval.provenance import versions
 from eval.task import Task, Trial, digest, hash_arrays

@@ -107,7 +107,7 @@ def reading() -> Iterator[Figure]:
 
 
 def _conversion() -> Figure:
-    from data.cache import folders
+    from data.folders import folders
     from data.convert import convert
     from data.sources import source
 
@@ -125,7 +125,7 @@ def _conversion() -> Figure:
 
 def default_run() -> Iterator[Figure]:
     """Time the default leaderboard as a user starts it, report included."""
-    from data.cache import folders
+    from data.folders import folders
 
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "eval.run", "--bench", "nb201", "--out", str(Path(folder) / "run")]

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from data.cache import folders
+from data.folders import folders
 from data.convert.pickles import read_images
 from data.errors import InputError, MissingTableError, TableError
 from predictors.supernet.raw import Raw, decode_square

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from data.cache import folders
+from data.folders import folders
 from data.errors import InputError, MissingTableError, TableError
 from data.names import check_name
 from data.table import Table

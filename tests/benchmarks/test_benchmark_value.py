@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cloudpickle
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -119,6 +120,7 @@ def test_the_hash_is_of_all_digits_of_a_label() -> None:
 
 OWN = '''
 """A benchmark of one's own."""
+import cloudpickle
 import numpy as np
 import pyarrow as pa
 from benchmarks import Benchmark, from_graphs
@@ -160,7 +162,7 @@ def test_a_benchmark_in_a_file_outside_the_tree(place: Path) -> None:
 
 
 def test_it_arrives_in_another_process(place: Path, tmp_path: Path) -> None:
-    (tmp_path / "bench.pickle").write_bytes(pickle.dumps(load(f"{place}:Mine")))
+    (tmp_path / "bench.pickle").write_bytes(cloudpickle.dumps(load(f"{place}:Mine")))
     code = "import sys, pickle; print(pickle.load(open(sys.argv[1], 'rb')).target('d', 'acc').tolist())"
     assert run(code, str(tmp_path / "bench.pickle")).strip() == "[1.0, 2.0, 3.0, 4.0]"
 

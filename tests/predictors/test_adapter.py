@@ -223,7 +223,7 @@ def test_a_file_holds_exactly_one_predictor(text: str, tmp_path: Path) -> None:
     one, two = (f"class {name}(Predictor):\n    pass\n\n\n" for name in ("One", "Two"))
     path = tmp_path / "oddity.py"
     path.write_text("from predictors import Predictor\n\n\n" + text.format(one=one, two=two))
-    with pytest.raises(AcerankError, match=r"oddity\.py must define exactly one public predictor, not [02]"):
+    with pytest.raises(AcerankError, match=r"oddity\.py defines (no|2) public predictor"):
         get(str(path))
     if "{one}" in text:
         with pytest.raises(InputError, match=r"One cannot .* does not implement _fit, _predict"):
