@@ -16,7 +16,7 @@ COMMANDS = {
     "report": "eval.report.__main__",
     "check": "eval.check",
     "info": "benchmarks.info",
-    "fetch": "data.fetch",
+    "fetch": "data.fetch.__main__",
     "convert": "data.convert.__main__",
     "supernet": "predictors.supernet.__main__",
     "speed": "eval.speed.__main__",
