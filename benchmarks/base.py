@@ -104,7 +104,7 @@ class Benchmark(ABC, metaclass=_Value):
         """Return the architectures of the table as graphs, without weak labels."""
 
     def settings(self) -> Mapping[str, Any]:
-        """Return what shapes labels or graphs beside the table and its columns, as JSON values."""
+        """Return what shapes labels or graphs besides the table and its columns, as JSON values."""
         return {}
 
     # A value.

@@ -11,11 +11,11 @@ from typing import Annotated
 import typer
 
 from data.cache import find
-from data.folders import cache_folder, folders
 from data.cli import run_cli, to_stderr
 from data.convert import FORMATS, convert_path
 from data.errors import InputError, TableError, UnknownNameError
 from data.fetch import fault
+from data.folders import cache_folder, folders
 from data.names import check_name
 from data.progress import bar
 from data.sources import human, source

@@ -14,10 +14,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 from data.cache import find, locate
-from data.folders import cache_folder, folders
 from data.download import UnreachableError, download
 from data.errors import FetchError, MissingTableError, TableError
 from data.files import checksum, locked
+from data.folders import cache_folder, folders
 from data.impostors import describe_file
 from data.progress import bar
 from data.sources import Source, SourceFile, human, source

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from data.cache import find, locate
-from data.folders import folders
 from data.cli import Format, run_cli
 from data.errors import InputError
 from data.fetch import fetch
+from data.folders import folders
 from data.sources import Source, SourceFile, human, source, sources
 
 if TYPE_CHECKING:

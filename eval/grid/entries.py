@@ -143,7 +143,7 @@ def build_entries(
     if names is not None and encoder:
         raise InputError("a saved encoder takes the place of weak labels: give one of them")
     if not any(isinstance(each.predictor, Pretrains) for each in asked) and (
-        encoder or (names is not None and not any(_is_open_floor(each) for each in asked))
+        encoder or (names is not None and not any(_reads_weak(each, names) for each in asked))
     ):
         option = "a saved encoder" if encoder else "weak labels"
         raise InputError(
@@ -171,6 +171,11 @@ def build_entries(
         else:
             entries.append(Entry(each.title, each.predictor, code=code))
     return entries
+
+
+def _reads_weak(asked: Asked, names: Sequence[str]) -> bool:
+    """Return whether a floor ranks by weak labels that are named: one of them, or whichever they are."""
+    return isinstance(asked.predictor, WeakLabel) and asked.predictor.column in ("", *names)
 
 
 def _is_open_floor(asked: Asked) -> bool:

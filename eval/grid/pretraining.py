@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
-from data.folders import cache_folder
 from data.errors import InputError
+from data.folders import cache_folder
 from eval.provenance import versions
 from eval.task import Task, Trial, digest, hash_arrays
 from predictors.base import Predictor

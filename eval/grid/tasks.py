@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks.base import Benchmark
+from data.column import Column
 from data.errors import InputError
 from data.split import DEFAULT_TRAIN_SIZE, FOLDS, Protocol, default_protocol, get_protocol
 from eval.metrics import METRICS, default_metrics
@@ -93,13 +94,19 @@ def describe(task: Task) -> str:
     bench = task.bench
     label, target = (bench.label_column(task.dataset, name) for name in (task.label, task.target))
     line = (
-        f"{task.dataset}: trained on {task.train_size} × {label.target} ({label.note or label.name}), "
-        f"evaluated on {target.target} ({target.note or target.name}); protocol {task.protocol}: "
+        f"{task.dataset}: trained on {task.train_size} × {label.target}{_bracket(label)}, "
+        f"evaluated on {target.target}{_bracket(target)}; protocol {task.protocol}: "
         f"{get_protocol(task.protocol).description}"
     )
     if bench.info.label not in bench.labels(task.dataset) and task.label == task.target:
         line += f". {task.dataset} has no {bench.info.label}: the {task.label} of the training rows is used"
     return line
+
+
+def _bracket(column: Column) -> str:
+    """Return what a label is, in brackets, where its name does not say all of it."""
+    note = column.note or (column.name if column.name != column.target else "")
+    return f" ({note})" if note else ""
 
 
 def choose_metrics(asked: Sequence[str] | None, tasks: Sequence[Task]) -> list[str]:

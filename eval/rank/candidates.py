@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks import is_table
 from benchmarks.base import Benchmark
 from benchmarks.custom import Custom
+from benchmarks.own_rows import block_columns
 from data.errors import InputError
 from eval.evaluator import fit_and_score
 from eval.grid.plan import Loaded, with_target
@@ -134,8 +135,9 @@ def score_candidates(found: Candidates, estimate: Estimate, seed: int) -> pd.Dat
             "note": [_note(found.twins.get(int(row), []), names) for row in rows],
         }
     )
+    made = {"ops", "stage"} if block_columns(bench.table.names) else set()
     for name in bench.table.names:
-        if name not in frame.columns:
+        if name not in frame.columns and name not in made:
             column = bench.table.column(name).take(rows).to_pylist()
             if any(value is not None for value in column):
                 frame[name] = column

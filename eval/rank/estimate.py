@@ -96,7 +96,7 @@ def _verdict(entry: Entry, ordered: Sequence[Summary], n: int, size: int) -> str
     floors = [s for s in ordered if s.predictor.partition(":")[0] in FLOORS and s is not own]
     interval = (
         "" if own.ci_low is None or own.ci_high is None
-        else f" [{number(own.ci_low, 2)}, {number(own.ci_high, 2)}]"
+        else f" [{number(max(own.ci_low, -1.0), 2)}, {number(min(own.ci_high, 1.0), 2)}]"
     )  # fmt: skip
     text = (
         f"{n:,} labelled networks. In cross-validation ({size:,} to train on) {entry.name} ranks unseen "

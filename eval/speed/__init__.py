@@ -1,1 +1,1 @@
-"""How fast this toolkit is here, beside what it aims for."""
+"""How fast this toolkit is here, next to its goals."""

@@ -1,4 +1,4 @@
-"""python -m eval.speed: how fast this toolkit is here, beside what it aims for."""
+"""python -m eval.speed: how fast this toolkit is here, next to its goals."""
 
 from __future__ import annotations
 
@@ -107,8 +107,8 @@ def reading() -> Iterator[Figure]:
 
 
 def _conversion() -> Figure:
-    from data.folders import folders
     from data.convert import convert
+    from data.folders import folders
     from data.sources import source
 
     nb201 = source("nb201")

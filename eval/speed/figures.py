@@ -1,4 +1,4 @@
-"""A measured figure beside what it aims for."""
+"""A measured figure next to its goals."""
 
 from __future__ import annotations
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from data.folders import folders
 from data.convert.pickles import read_images
 from data.errors import InputError, MissingTableError, TableError
+from data.folders import folders
 from predictors.supernet.raw import Raw, decode_square
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".ppm", ".bmp", ".webp")

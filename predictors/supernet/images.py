@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from data.folders import folders
 from data.errors import InputError, MissingTableError, TableError
+from data.folders import folders
 from data.names import check_name
 from data.table import Table
 from predictors.supernet import archives

@@ -97,7 +97,7 @@ def check_settings(path: Path, settings: Mapping[str, Any]) -> None:
 
 
 def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings with those in a group beside the others, "recipe.epochs"."""
+    """Return settings with those in a group next to the others, "recipe.epochs"."""
     flat: dict[str, Any] = {}
     for name, value in settings.items():
         inner = {f"{name}.{key}": v for key, v in _flat(value).items()} if isinstance(value, dict) else {}
