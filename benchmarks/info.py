@@ -27,7 +27,7 @@ _TAIL = 0.02  # what lies below this quantile is one bin of the histogram
 _BAR = 40
 
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 @app.command()

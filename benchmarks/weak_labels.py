@@ -16,7 +16,6 @@ from benchmarks.matching import ROW_NAMES, Match, get_key, match_rows
 from benchmarks.target_choice import counts_rows
 from data.errors import InputError, TableError
 from data.names import check_name
-from data.readers import read
 from data.table import Table
 
 if TYPE_CHECKING:
@@ -32,11 +31,15 @@ def read_table(path: Path) -> Table:
         MissingTableError: There is no such file.
         TableError: The file cannot be read as a table.
     """
+    from data.readers import read  # heavy, and few benchmarks are given a table
+
     return read(path).table
 
 
 def load_table(bench: B, path: Path, trusted: Mapping[str, str] | None = None) -> B:
     """Return a benchmark with the weak labels of a file, and with what its reader must be told as notices."""
+    from data.readers import read
+
     found = read(path)
     changed = bench.with_weak(found.table, source=str(path), trusted=trusted or {})
     return changed.evolve(notices=(*changed.notices, *(f"{path}: {line}" for line in found.notices)))

@@ -13,7 +13,7 @@ from eval.command.origin import start
 if TYPE_CHECKING:
     from predictors.contract import Finding
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 @app.command()

@@ -11,7 +11,8 @@ from joblib import cpu_count
 from benchmarks.base import Benchmark
 from data.errors import InputError
 from data.names import check_name
-from eval.grid.entries import PREDICTORS, parse
+from eval.grid import PREDICTORS
+from eval.grid.entries import parse
 from eval.grid.folder import claim_folder
 from eval.grid.plan import Plan, build_plan
 from eval.grid.pretraining import cached_encoder, save_encoder

@@ -12,7 +12,7 @@ import typer
 from eval.command.options import Format, GridFlags, as_mapping, command
 from eval.command.origin import start
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from data.names import check_name
 from data.progress import bar
 from data.sources import human, source
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 @app.command()

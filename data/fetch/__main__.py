@@ -19,7 +19,7 @@ from data.sources import Source, SourceFile, human, source, sources
 if TYPE_CHECKING:
     from rich.table import Table as Grid
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 @app.command()

@@ -8,7 +8,7 @@ import benchmarks
 import predictors
 from benchmarks.base import Benchmark
 from data.split import PROTOCOLS
-from eval.grid.entries import PREDICTORS
+from eval.grid import PREDICTORS
 from eval.metrics import METRICS
 
 Lines = list[tuple[str, str]]

@@ -255,6 +255,8 @@ def command(app: typer.Typer, function: Callable[[Any], None], options: type[T])
     def call(**given: Any) -> None:  # noqa: ANN401
         function(options(**given))
 
+    late = {field.name for field in fields(TableFlags)}  # what most runs do not need comes last
+    parameters.sort(key=lambda parameter: parameter.name in late)
     call.__doc__ = function.__doc__
     call.__name__ = function.__name__
     call.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportFunctionMemberAccess]

@@ -22,10 +22,6 @@ from predictors.pretraining import Pretrains
 from predictors.weak_label import WeakLabel
 
 DEFAULT, NONE, SUPERNET = "default", "none", "supernet"
-PREDICTORS = (
-    "acenas", "gcn", "mlp", "lambdamart", "random_forest", "gaussian_process",
-    "weak_label", "flops", "params", "random_order",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -142,9 +142,15 @@ def build_plan(
         )
         trials += build_trials(own, _distinct(entries) if distinct else entries, repeats, code)
     every = [task for own in tasks for task in own]
-    unsourced = sorted({trial.entry.name for trial in trials if trial.entry.code is None})
+    notes = _collect_notes(trials, every)
+    return Plan(trials, choose_metrics(as_list(metrics), every), notes, repeats)
+
+
+def _collect_notes(trials: Sequence[Trial], tasks: Sequence[Task]) -> list[str]:
+    """Log what is trained on and evaluated on; return it with what reports say of the benchmarks."""
+    unsourced = dict.fromkeys(trial.entry.name for trial in trials if trial.entry.code is None)
     notes = [
-        *(describe(task) for task in every),
+        *(describe(task) for task in tasks),
         *(
             f"{name} has no source file: its results are not reused, it is run every time"
             for name in unsourced
@@ -152,10 +158,10 @@ def build_plan(
     ]
     for note in notes:
         log.info(note)
-    for each in found:
-        info = each.bench.info
-        notes += [*each.bench.notices, info.notes, f"Cite: {info.citation}. Licence: {info.licence}."]
-    return Plan(trials, choose_metrics(as_list(metrics), every), [n for n in notes if n], repeats)
+    for bench in {id(task.bench): task.bench for task in tasks}.values():
+        info = bench.info
+        notes += [*bench.notices, info.notes, f"Cite: {info.citation}. Licence: {info.licence}."]
+    return [note for note in notes if note]
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from eval.command.origin import start
 if TYPE_CHECKING:
     import pandas as pd
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 @dataclass(frozen=True)

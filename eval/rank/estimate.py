@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from eval.evaluate import run_plan
-from eval.grid.entries import PREDICTORS, build_entries, leave_out, parse
+from eval.grid import PREDICTORS
+from eval.grid.entries import build_entries, leave_out, parse
 from eval.grid.plan import Loaded, Plan
 from eval.grid.tasks import choose_metrics
 from eval.provenance import code_hash

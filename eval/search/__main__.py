@@ -11,7 +11,7 @@ import typer
 from eval.command.options import BenchFlags, Format, as_mapping, command, numbers
 from eval.command.origin import start
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import pytest
 
 from benchmarks.base import Benchmark
 from data.cli import run_cli
-from eval.grid.entries import PREDICTORS
+from eval.grid import PREDICTORS
 from eval.run import app
 from predictors import get, names
 
