@@ -1,1 +1,1 @@
-"""What flows: architectures as arrays, tables, splits, and where they come from."""
+"""Architectures as arrays, tables, splits, and the files they come from."""

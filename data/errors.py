@@ -1,14 +1,14 @@
-"""One family of errors: what the user can mend, as against what we must."""
+"""One family of errors: those the user can correct; anything else is a bug."""
 
 from __future__ import annotations
 
 
 class AcerankError(Exception):
-    """A fault the user can act on; the command line prints it as one line and exits with 2."""
+    """An error the user can act on; commands print it as one line and exits with 2."""
 
 
 class UnknownNameError(AcerankError, KeyError):
-    """A name that no registry holds; the message offers the closest ones."""
+    """A name that is not registered; the message offers the closest ones."""
 
     def __str__(self) -> str:
         return str(self.args[0])  # KeyError would print the repr
@@ -23,8 +23,8 @@ class TableError(AcerankError, ValueError):
 
 
 class MissingTableError(AcerankError, FileNotFoundError):
-    """A table that is nowhere to be found; the message says what gets it, and its size."""
+    """A table that was not found; the message says how to get it, and its size."""
 
 
 class FetchError(AcerankError, OSError):
-    """A download that failed or whose bytes are not the pinned ones."""
+    """A download that failed or has the wrong checksum."""

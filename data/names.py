@@ -1,4 +1,4 @@
-"""Closest-name look-up, shared by every registry."""
+"""Closest-name lookup, shared by every registry."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def check_name(kind: str, name: str, known: Iterable[str]) -> str:
     """Return `name` if it is known.
 
     Args:
-        kind: What the name names, for the message ("predictor", "metric", ...).
-        name: The name that was asked for.
-        known: Every name there is.
+        kind: What the name stands for, in the message ("predictor", "metric", ...).
+        name: The requested name.
+        known: All names.
 
     Raises:
-        UnknownNameError: `name` is not known; the message lists the closest names, else all of them.
+        UnknownNameError: `name` is not known; the message gives the closest names, or all if none is close.
     """
     names = list(known)
     if name in names:

@@ -1,4 +1,4 @@
-"""Public tables: what data/sources.toml says of each, read once."""
+"""Public tables, as described in data/sources.toml."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from data.names import check_name
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One original: where it is and what it must be.
+    """One original: its address and checksums.
 
     Attributes:
         name: File name, in the cache and on a mirror.
-        sha256: Checksum, hex digits; "" if it is not known.
-        md5: Last digits of its MD5, which some official names carry; "" if they are not known. With neither
-            checksum only the checks of the file's own format hold.
-        size: Bytes; 0 if not known.
-        url: Pinned address; "" if it can only be had by hand.
-        note: What sets a release apart from the others of its table.
+        sha256: Checksum, hex digits; "" if unknown.
+        md5: Last digits of its MD5, which some official names contain; "" if unknown. Without any checksum
+            only the checks of the file's own format apply.
+        size: Bytes; 0 if unknown.
+        url: Pinned address; "" if it must be downloaded manually.
+        note: How a release differs from the others of its table.
     """
 
     name: str
@@ -36,14 +36,14 @@ class SourceFile:
 
     @property
     def checksum(self) -> str:
-        """What the file is checked by, for people."""
+        """How the file is checked, as readable text."""
         if self.sha256 or self.md5:
             return f"SHA-256 {self.sha256[:12]}" if self.sha256 else f"MD5 ...{self.md5[-6:]}"
         return "no checksum known, only its format's own checks"
 
     @property
     def origin(self) -> str:
-        """Host and, for a code host, owner and repository: what a person recognises of the address."""
+        """Host and, for a code host, owner and repository: the recognisable part of the address."""
         parts = urlsplit(self.url)
         return "/".join([parts.netloc, *parts.path.split("/")[1:3]])
 
@@ -54,16 +54,16 @@ class Source:
 
     Attributes:
         name: Name of the table.
-        title: What it holds.
-        licence: Who may use it.
+        title: What it contains.
+        licence: Its licence.
         citation: Whom to cite.
         produces: File name of the converted table.
-        converter: Key of the function that makes the table of `files`; "" if there are none.
-        files: Originals that make the table together.
-        releases: Official files of which any one makes the table; the first is taken unless told otherwise.
-        manual: What to do by hand if they cannot be downloaded; "" if they can.
-        folder: Folder of the cache for the originals; tables with the same originals share one.
-        joins: Table that this one adds columns to; "" if it stands alone.
+        converter: Key of the function that makes the table from `files`; "" without files.
+        files: Originals that together make the table.
+        releases: Official files, any one of which makes the table; the first is the default.
+        manual: Instructions if they must be downloaded manually; "" if not.
+        folder: Folder in the cache for the originals; tables with the same originals share it.
+        joins: Table that this one adds columns to; "" if none.
     """
 
     name: str
@@ -79,7 +79,7 @@ class Source:
     joins: str = ""
 
     def originals(self, release: str = "") -> tuple[SourceFile, ...]:
-        """Return the files that are downloaded for the table; of its releases, `release`.
+        """Return the files to download for the table: those of `release`, or the default ones.
 
         Raises:
             UnknownNameError: It has no such release.
@@ -91,14 +91,14 @@ class Source:
 
     @property
     def size(self) -> int:
-        """Bytes of all originals together; 0 if not known."""
+        """Bytes of all originals together; 0 if unknown."""
         return sum(file.size for file in self.originals())
 
     @property
     def amount(self) -> str:
-        """Number and size of the originals, for people: "6 files, 12.6 MB"."""
+        """Number and size of the originals as text: "6 files, 12.6 MB"."""
         count = len(self.originals())
-        return f"{count} file{'s' * (count != 1)}, {human(self.size) if self.size else 'size not known'}"
+        return f"{count} file{'s' * (count != 1)}, {human(self.size) if self.size else 'size unknown'}"
 
 
 @cache
@@ -109,12 +109,12 @@ def sources() -> Mapping[str, Source]:
 
 
 def source(name: str) -> Source:
-    """Return the public table `name`; UnknownNameError with the closest names if there is none."""
+    """Return the public table `name`; UnknownNameError with the closest names if it does not exist."""
     return sources()[check_name("table", name, sources())]
 
 
 def human(size: float) -> str:
-    """Return a number of bytes as people write it: "662 kB", "12.6 MB"."""
+    """Return a number of bytes as readable text: "662 kB", "12.6 MB"."""
     for unit in ("B", "kB", "MB", "GB"):
         if size < 1000 or unit == "GB":
             break

@@ -1,7 +1,7 @@
 """JSON read as a stream: one record at a time, strictly, from a file that nobody vouches for.
 
 The official JSON files hold up to gigabytes in one list or object. Only one record of it is in memory here;
-its size and nesting are limited, a key said twice is refused, and so is anything after the end.
+its size and nesting are limited, duplicate keys are rejected, and so is anything after the end.
 """
 
 from __future__ import annotations

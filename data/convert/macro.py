@@ -61,7 +61,7 @@ def read(path: Path, progress: Progress) -> Table:
     """
     files = _macro_files(path)
     if len(files) != 1:
-        raise TableError(f"{path.name}: holds {len(files)} files {MACRO_FILE}")
+        raise TableError(f"{path.name}: contains {len(files)} files {MACRO_FILE}")
     taken = share_of(files[0].size, progress)
     rows = _sorted(files[0], _rows(files[0], "012", 8, "test_acc", "mean_acc", taken))
     first: dict[str, dict[str, Any]] = {}
@@ -97,7 +97,7 @@ def channel_read(path: Path, progress: Progress) -> Table:
     """
     files = _channel_files(path)
     if not files:
-        raise TableError(f"{path.name}: holds no Results_MobileNet.json or Results_ResNet.json")
+        raise TableError(f"{path.name}: contains no Results_MobileNet.json or Results_ResNet.json")
     taken = share_of(sum(member.size for member in files.values()), progress)
     rows = []
     for subset, member in files.items():
@@ -117,7 +117,7 @@ def _channel_files(path: Path) -> Mapping[str, Member]:
         if match:
             earlier = found.setdefault(match[1].lower(), member)
             if earlier is not member:
-                raise TableError(f"{path.name}: holds both {earlier.name} and {member.name}")
+                raise TableError(f"{path.name}: contains both {earlier.name} and {member.name}")
     return dict(sorted(found.items()))
 
 
@@ -150,7 +150,7 @@ def _rows(
 
 
 def _sorted(member: Member, rows: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows by code; TableError unless they are the whole space."""
+    """Return the rows by code; TableError unless they cover the entire space."""
     found = sorted(rows, key=lambda row: row["arch"])
     digits, length = ("012", 8) if member.base == MACRO_FILE else ("1234", 7)
     if len(found) != len(digits) ** length:

@@ -1,4 +1,4 @@
-"""The files of an original that is a folder, a zip archive or one file, read without unpacking."""
+"""The files of an original (a folder, a zip archive or one file), read without unpacking."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from data.convert.jsonstream import Readable, said, shorten
 from data.errors import TableError
 
 RATIO_LIMIT = 200
-"""Times its packed size that a member of an archive may unpack to; JSON of measurements reaches about ten."""
+"""Largest ratio of unpacked to packed size of a member; JSON of measurements reaches about ten."""
 
 NAME_LIMIT = 500
 
@@ -75,7 +75,7 @@ class _Metered:
         try:
             chunk = self.stream.read(size)
         except (OSError, zipfile.BadZipFile, zlib.error, EOFError) as error:
-            raise TableError(f"{self.name}: not whole: {shorten(str(error))}") from error
+            raise TableError(f"{self.name}: incomplete or damaged: {shorten(str(error))}") from error
         self.taken(len(chunk))
         return chunk
 
@@ -84,7 +84,7 @@ def members(path: Path, suffix: str) -> list[Member]:
     """Return the files ending in `suffix`, sorted by name: of a folder and all below it, of a zip, or itself.
 
     Raises:
-        TableError: `path` is called .zip and is no whole archive, or a file has a name of no honest archive.
+        TableError: `path` is an incomplete .zip archive, or contains a file with an unreasonable name.
     """
     if path.is_dir():
         files = [file for file in path.rglob(f"*{suffix}") if file.is_file()]
@@ -94,24 +94,24 @@ def members(path: Path, suffix: str) -> list[Member]:
             with zipfile.ZipFile(path) as archive:
                 entries = [entry for entry in archive.infolist() if not entry.is_dir()]
         except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-            raise TableError(f"{path.name}: not a whole zip archive: {shorten(str(error))}") from error
+            raise TableError(f"{path.name}: not a complete zip archive: {shorten(str(error))}") from error
         found = [Member(entry.filename, entry.file_size, path, entry) for entry in entries]
     else:
         found = [Member(path.name, path.stat().st_size, path)]
     for member in found:
         if len(member.name) > NAME_LIMIT or not member.name.isprintable():
-            raise TableError(f"{path.name}: holds a file of an unreasonable name: {said(member.name)}")
+            raise TableError(f"{path.name}: contains a file with an unreasonable name: {said(member.name)}")
     kept = [member for member in found if member.name.endswith(suffix) and not _is_litter(member)]
     return sorted(kept, key=lambda member: member.name)
 
 
 def _is_litter(member: Member) -> bool:
-    """Return whether macOS has put this file into the archive or folder."""
+    """Return whether macOS added this file to the archive or folder."""
     return member.base.startswith("._") or member.name.startswith("__MACOSX/")
 
 
 def share_of(total: int, progress: Callable[[float], object]) -> Callable[[int], None]:
-    """Return a function that is told of sizes read and calls `progress` with their sum's share of `total`."""
+    """Return a function that takes sizes read and calls `progress` with their share of `total`."""
     done = 0
 
     def taken(size: int) -> None:

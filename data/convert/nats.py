@@ -119,7 +119,7 @@ def _read_file(release: Release, path: Path, progress: Progress) -> Table:
 
     def reduce(_: str, index: object, record: object) -> None:
         if type(index) is not int or not 0 <= index < release.rows:
-            raise TableError(f"{path.name}: {shown(index)} is no number of an architecture")
+            raise TableError(f"{path.name}: {shown(index)} is not the number of an architecture")
         rows.add(index, record, path.name)
 
     shed = Shed(frozenset({"arch2infos"}), reduce)
@@ -128,7 +128,7 @@ def _read_file(release: Release, path: Path, progress: Progress) -> Table:
 
 
 def _archs(meta: Mapping[Any, Any], release: Release, place: str) -> list[str]:
-    """Return the architectures in the official order; each is of the space, none is there twice."""
+    """Return the architectures in the official order; all in the space, without duplicates."""
     archs = meta.get("meta_archs")
     if not isinstance(archs, list) or len(archs) != release.rows:
         count = f"{len(archs):,}" if isinstance(archs, list) else "no"
@@ -160,23 +160,23 @@ def _record_files(path: Path, release: Release) -> list[Path]:
 
 
 class _Rows:
-    """Numbers of the architectures, filled in as their records come."""
+    """Values of all architectures, filled in as their records are read."""
 
     def __init__(self, release: Release) -> None:
         self.release = release
-        self._said = [""] * release.rows  # the architecture as its own record names it
+        self._recorded = [""] * release.rows  # the architecture that each record names
         self._columns: dict[str, np.ndarray] = {}
 
     def add(self, index: int, record: object, place: str) -> None:
         """Take the numbers of one architecture's record: budget -> trials."""
         place = f"{place}, architecture {index:,}"
-        if self._said[index]:
-            raise TableError(f"{place}: there twice")
+        if self._recorded[index]:
+            raise TableError(f"{place}: occurs twice")
         done = set()
         for name, trials in mapping(record, place).items():
             epochs = self.release.names.get(name) if type(name) is str else None
             if epochs is None or epochs in done:
-                raise TableError(f"{place}: {shown(name)} is no budget of this release, or there twice")
+                raise TableError(f"{place}: {shown(name)} is not a budget of this release, or occurs twice")
             self._add_budget(index, epochs, mapping(trials, place), place)
             done.add(epochs)
         if self.release.full not in done:
@@ -186,10 +186,10 @@ class _Rows:
         place = f"{place}, {epochs} epochs"
         arch, own = trials.get("arch_str"), trials.get("arch_index")
         if type(arch) is not str or type(own) is not int or own != index:
-            raise TableError(f"{place}: says it is architecture {shown(own)}, {shown(arch)}")
-        if self._said[index] not in ("", arch):
-            raise TableError(f"{place}: is {arch}, but another budget of it is {self._said[index]}")
-        self._said[index] = arch
+            raise TableError(f"{place}: claims to be architecture {shown(own)}, {shown(arch)}")
+        if self._recorded[index] not in ("", arch):
+            raise TableError(f"{place}: is {arch}, but another budget of it is {self._recorded[index]}")
+        self._recorded[index] = arch
         full = epochs == self.release.full
         end = "" if full else f"_{epochs:02d}"
         for split, (dataset, kind) in SPLITS.items():
@@ -211,18 +211,20 @@ class _Rows:
         self._columns[column][index] = value
 
     def table(self, archs: list[str], place: str) -> Table:
-        """Return the table; every architecture must be there, under the name the release gives it."""
-        for index, (arch, said) in enumerate(zip(archs, self._said, strict=True)):
-            if not said:
+        """Return the table; every architecture must be present, under its name in the release."""
+        for index, (arch, recorded) in enumerate(zip(archs, self._recorded, strict=True)):
+            if not recorded:
                 raise TableError(f"{place}: architecture {index:,} ({arch}) has no record")
-            if said != arch:
-                raise TableError(f"{place}: architecture {index:,} is {arch}, but its record is of {said}")
+            if recorded != arch:
+                raise TableError(
+                    f"{place}: architecture {index:,} is {arch}, but its record is of {recorded}"
+                )
         columns = {name: self._columns[name] for name in self._names()}
         arrays = {name: pa.array(values, from_pandas=True) for name, values in columns.items()}
         return Table(pa.table({"arch": pa.array(archs, pa.large_string()), **arrays}))
 
     def _names(self) -> list[str]:
-        """Return the columns in a fixed order; one seed's are left out where there is only one seed."""
+        """Return the columns in a fixed order; columns of single seeds only where there are several."""
         names = []
         for split in SPLITS:
             seeds = [name for seed in SEEDS if (name := f"{split}_acc_{seed}") in self._columns]
@@ -239,16 +241,16 @@ def _trials(
     seeds = mapping(trials.get("dataset_seed"), place).get(dataset, [])
     if not isinstance(seeds, list) or not all(type(seed) is int and seed in SEEDS for seed in seeds):
         raise TableError(f"{place}, {dataset}: its seeds are not among the official ones {SEEDS}")
-    there = [key[1] for key in results if isinstance(key, tuple) and len(key) == 2 and key[0] == dataset]
-    if sorted(seeds) != sorted(there, key=str):
-        raise TableError(f"{place}, {dataset}: the seeds listed are {seeds}, those with results {there}")
+    present = [key[1] for key in results if isinstance(key, tuple) and len(key) == 2 and key[0] == dataset]
+    if sorted(seeds) != sorted(present, key=str):
+        raise TableError(f"{place}, {dataset}: the seeds listed are {seeds}, those with results {present}")
     found = []
     for seed in seeds:
         where = f"{place}, {dataset}, seed {seed}"
         trial = mapping(results[dataset, seed], where)
         name, own = trial.get("name"), trial.get("seed")
         if type(name) is not str or name != dataset or _seed(own) != seed:
-            raise TableError(f"{where}: says it is {shown(name)}, seed {shown(own)}")
+            raise TableError(f"{where}: claims to be {shown(name)}, seed {shown(own)}")
         if type(trial.get("epochs")) is not int or trial["epochs"] != epochs:
             raise TableError(f"{where}: a training of {shown(trial.get('epochs'))} epochs")
         found.append((seed, trial, where))
@@ -256,7 +258,7 @@ def _trials(
 
 
 def _seed(value: object) -> int | None:
-    """Return a seed that is written as a number, or as a text of three digits, or of four."""
+    """Return a seed given as a number or as text of three or four digits; None for anything else."""
     if type(value) is str and re.fullmatch(r"[0-9]{3,4}", value):
         return int(value)
     return value if type(value) is int else None

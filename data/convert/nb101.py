@@ -43,7 +43,7 @@ def read(path: Path, progress: Callable[[float], object] = lambda share: None) -
     training) and train_time_E (seconds).
 
     Raises:
-        TableError: The file is not whole, or a record contradicts the format or another one; it is named.
+        TableError: The file is incomplete, or a record contradicts the format or another one; it is named.
     """
     cells = _Cells(path)
     with _Hasher() as hasher:

@@ -47,7 +47,7 @@ class Run(NamedTuple):
 
 
 def decode(data: bytes) -> Run:
-    """Return what a record says; what it says is not judged.
+    """Return the content of a record, without validating it.
 
     Raises:
         ValueError: It is not in the format.

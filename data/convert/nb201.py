@@ -110,7 +110,7 @@ def _file(files: Mapping[str, Path], name: str) -> Path:
 
 
 def _read_csv(path: Path, types: Mapping[str, pa.DataType], rows: int) -> dict[str, pa.Array]:
-    """Return the columns `types` of a CSV file; TableError if it is not whole."""
+    """Return the columns `types` of a CSV file; TableError if it is incomplete."""
     try:
         table = pacsv.read_csv(
             path,
@@ -118,10 +118,10 @@ def _read_csv(path: Path, types: Mapping[str, pa.DataType], rows: int) -> dict[s
             convert_options=pacsv.ConvertOptions(include_columns=list(types), column_types=dict(types)),
         )
     except KeyError as error:
-        said = str(error.args[0]).replace(" in include_columns", "")
-        raise TableError(f"{path.name}: {said}") from error
+        reason = str(error.args[0]).replace(" in include_columns", "")
+        raise TableError(f"{path.name}: {reason}") from error
     except (pa.ArrowInvalid, OSError) as error:
-        raise TableError(f"{path.name}: not a whole CSV file: {_one_line(error)}") from error
+        raise TableError(f"{path.name}: not a complete CSV file: {_one_line(error)}") from error
     if table.num_rows != rows:
         raise TableError(f"{path.name}: {table.num_rows:,} rows; expected {rows:,}")
     return {name: table.column(name).combine_chunks() for name in types}
@@ -187,7 +187,7 @@ def _float(column: pa.Array) -> np.ndarray:
 
 
 def _valid(path: Path, rows: int, *, named: bool = False) -> np.ndarray:
-    """Return the validation accuracy of each cell number (15,625,) in percent, NaN where there is none."""
+    """Return the validation accuracy of each cell number (15,625,) in percent, NaN where missing."""
     types = {"net": pa.string(), "val_accs": pa.float64(), **({"net_str": pa.string()} if named else {})}
     columns = _read_csv(path, types, rows)
     values = np.full(N_CELLS, np.nan)
@@ -200,7 +200,7 @@ def _gdas(path: Path, epochs: tuple[int, ...]) -> dict[int, np.ndarray]:
     try:
         by_epoch = json.loads(path.read_bytes())
     except (ValueError, OSError, RecursionError) as error:
-        raise TableError(f"{path.name}: not a whole JSON file: {_one_line(error)}") from error
+        raise TableError(f"{path.name}: not a complete JSON file: {_one_line(error)}") from error
     values = {}
     for epoch in epochs:
         listed = by_epoch.get(str(epoch)) if isinstance(by_epoch, dict) else None

@@ -104,7 +104,7 @@ def _pickles(path: Path) -> dict[str, Member]:
         supernet = SUPERNETS.get((above[1].name, above[0].name))
         if member.base == "dataset.pkl" and supernet:
             if supernet in found:
-                raise TableError(f"{path.name}: holds both {found[supernet].name} and {member.name}")
+                raise TableError(f"{path.name}: contains both {found[supernet].name} and {member.name}")
             found[supernet] = member
     return {supernet: found[supernet] for supernet in SUPERNETS.values() if supernet in found}
 
@@ -115,7 +115,7 @@ def _searches(path: Path) -> dict[str, Member]:
         source = member.base.removesuffix(".csv")
         if source in SEARCHES:
             if source in found:
-                raise TableError(f"{path.name}: holds both {found[source].name} and {member.name}")
+                raise TableError(f"{path.name}: contains both {found[source].name} and {member.name}")
             found[source] = member
     return {source: found[source] for source in SEARCHES if source in found}
 

@@ -122,7 +122,7 @@ def _opened(path: Path) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
     except EOFError as error:
         raise TableError(f"{path.name}: cut short") from error
     except (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
-        raise TableError(f"{path.name}: not a whole file: {str(error)[:200]}") from error
+        raise TableError(f"{path.name}: not a complete file: {str(error)[:200]}") from error
 
 
 def _member(archive: zipfile.ZipFile, path: Path) -> zipfile.ZipInfo:

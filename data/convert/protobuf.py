@@ -64,7 +64,7 @@ def _varint(message: bytes, at: int) -> tuple[int, int]:
         number |= (byte & 0x7F) << 7 * i
         if byte < 0x80:
             return number & 0xFFFFFFFFFFFFFFFF, at + i + 1
-    raise ValueError(f"protobuf: no whole number at byte {at}")
+    raise ValueError(f"protobuf: no integer at byte {at}")
 
 
 def _to_varint(number: int) -> bytes:

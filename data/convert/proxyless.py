@@ -183,7 +183,7 @@ def _files(path: Path) -> list[Member]:
     for member in members(path, ".csv"):
         if member.base in FILES:
             if member.base in found:
-                raise TableError(f"{path.name}: holds both {found[member.base].name} and {member.name}")
+                raise TableError(f"{path.name}: contains both {found[member.base].name} and {member.name}")
             found[member.base] = member
     return [found[name] for name in FILES if name in found]
 

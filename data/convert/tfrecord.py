@@ -106,7 +106,7 @@ def looks_like_records(path: Path) -> bool:
 
 
 def write_records(path: Path, records: Iterable[bytes]) -> Path:
-    """Write records to a file, whole or not at all."""
+    """Write records to a file, complete or not at all."""
     with atomic_path(path) as part, part.open("wb") as file:
         for data in records:
             length = struct.pack("<Q", len(data))

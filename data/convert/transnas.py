@@ -1,7 +1,7 @@
 """TransNAS-Bench-101: the official file transnas-bench_v10141024.pth -> transnas_micro and transnas_macro.
 
 Both spaces are in the one file: space -> architecture -> task -> metrics after each epoch. A column holds
-the metric that the authors judge a task by, after the last epoch: top1 and mIoU in %, ssim from -1 to 1,
+the metric by which the authors evaluate a task, after the last epoch: top1 and mIoU in %, ssim from -1 to 1,
 neg_loss (the loss, turned round) at most 0; larger is better in all of them.
 """
 
@@ -98,7 +98,7 @@ def _read(space: Space, path: Path, progress: Progress) -> Table:
         if name != space.name:
             return
         if type(arch) is not str or arch not in space.archs or arch in rows:
-            raise TableError(f"{path.name}: {shown(arch)} is not of the {name} space, or there twice")
+            raise TableError(f"{path.name}: {shown(arch)} is not in the {name} space, or occurs twice")
         rows[arch] = _numbers(tasks, f"{path.name}, {arch}")
 
     shed = Shed(frozenset({"micro", "macro"}), reduce)

@@ -117,7 +117,7 @@ WRONG = [
     ("nb201", MAIN, field(3, "93.66000000000001", "nan"), "line 3: CIFAR10TestAccuracy200Epochs is not"),
     ("nb201", MAIN, field(3, "93.66000000000001", "high"), "Row #3.*'high'"),
     ("nb201", MAIN, field(1, "UniqueString", "Unique"), "'UniqueString'"),
-    ("nb201", GDAS, cut_in_half, "nas-201-GDAS-accuracies.json: not a whole JSON"),
+    ("nb201", GDAS, cut_in_half, "nas-201-GDAS-accuracies.json: not a complete JSON"),
     ("nb201", GDAS, edit_json(lambda content: [1]), "epoch 230 is not a list"),
     ("nb201", GDAS, edit_json(lambda content: content.pop("249") and None), "epoch 249 is not a list"),
     ("nb201", GDAS, edit_json(lambda content: content["249"].pop() and None), "epoch 249 is not a list"),

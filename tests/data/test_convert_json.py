@@ -242,7 +242,7 @@ def test_channel_macro_by_hand(tmp_path: Path) -> None:
     with pytest.raises(TableError, match="'1111110': not a code of 7 digits of 1234"):
         convert_path("channel_macro", tmp_path)
     shutil.copyfile(tmp_path / "Resuls_MobileNet.json", tmp_path / "Results_MobileNet.json")
-    with pytest.raises(TableError, match=r"holds both Resuls_MobileNet\.json and Results_MobileNet\.json"):
+    with pytest.raises(TableError, match=r"contains both Resuls_MobileNet\.json and Results_MobileNet\.json"):
         convert_path("channel_macro", tmp_path)
 
 

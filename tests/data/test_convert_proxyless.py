@@ -150,7 +150,7 @@ def test_wrong_lines_are_refused(values: dict[str, object], message: str, tmp_pa
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "no column indices, ssd"),
+        ("", "is empty: "),
         ("ssd,arch\n", "no column indices"),
         ("ssd,indices,indices\n", "a column is named twice"),
         ("ssd,indices\n", "holds no architecture of proxylessnas_search"),
@@ -165,4 +165,4 @@ def test_wrong_files_are_refused(text: str, message: str, tmp_path: Path) -> Non
     path.write_bytes(text.encode("latin1"))
     with pytest.raises(TableError, match=message) as caught:
         convert_path("proxyless", path)
-    assert str(caught.value).startswith("random_architectures.csv")
+    assert "random_architectures.csv" in str(caught.value)
