@@ -188,7 +188,7 @@ def test_what_is_in_no_official_format(tmp_path: Path) -> None:
             with pytest.raises(TableError, match="is in no official format"):
                 convert_path(key, path)
     (tmp_path / "empty.pth").write_bytes(b"")
-    with pytest.raises(TableError, match="empty.pth is empty"):
+    with pytest.raises(TableError, match=r"empty\.pth is empty"):
         convert_path("transnas_macro", tmp_path / "empty.pth")
 
 
