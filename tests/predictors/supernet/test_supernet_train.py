@@ -95,7 +95,7 @@ def test_a_step_changes_only_the_weights_of_its_path(digits: Images) -> None:
 
 def test_other_settings_on_resume_are_refused(digits: Images, tmp_path: Path) -> None:
     train(JOB, digits, tmp_path, stop=lambda step: True)
-    with pytest.raises(InputError, match=r"\(recipe.lr 0.1 there, 0.2 now\)"):
+    with pytest.raises(InputError, match=r"\(recipe.lr 0.1 then, 0.2 now\)"):
         train(replace(JOB, recipe=replace(QUICK, lr=0.2)), digits, tmp_path)
 
 
