@@ -57,9 +57,9 @@ class NB101(Benchmark):
     join_on = "hash"
 
     def __init__(self, table: Table) -> None:
-        """Wrap a table; it is judged on test accuracy where the table has it."""
+        """Wrap a table; scores are evaluated on test accuracy where the table has it."""
         super().__init__(table)
-        if "test_acc" in self.labels("cifar10"):
+        if "cifar10" in self.datasets and "test_acc" in self.labels("cifar10"):
             self.info = replace(self.info, target="test_acc")
 
     def build_graphs(self) -> Graphs:

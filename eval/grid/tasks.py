@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 
@@ -13,6 +14,8 @@ from data.errors import InputError
 from data.split import DEFAULT_TRAIN_SIZE, FOLDS, Protocol, default_protocol, get_protocol
 from eval.metrics import METRICS, default_metrics
 from eval.task import Task
+
+_log = logging.getLogger("acerank")
 
 
 def build_tasks(
@@ -41,7 +44,7 @@ def build_tasks(
         InputError: A protocol contradicts another choice, or asks for more rows than there are.
     """
     tasks = []
-    for dataset in datasets or [bench.info.dataset]:
+    for dataset in datasets or [_default_dataset(bench)]:
         target_name = target or bench.info.target
         if not target_name:
             labels = ", ".join(bench.labels(dataset))
@@ -61,6 +64,26 @@ def build_tasks(
                 task.split(0)
                 tasks.append(task)
     return tasks
+
+
+def _default_dataset(bench: Benchmark) -> str:
+    """Return the benchmark's first choice, or another data set where a partial table lacks that one.
+
+    Raises:
+        InputError: The table has no labels at all.
+    """
+    if bench.info.dataset in bench.datasets:
+        return bench.info.dataset
+    if not bench.datasets:
+        raise InputError(
+            f"the table of {bench.info.key} on this machine has no labels (converted from a part of the "
+            f"release?); convert all of it: python -m data.convert {bench.info.key} PATH"
+        )
+    _log.info(
+        "the table of %s on this machine has no labels of %s: %s is used",
+        bench.info.key, bench.info.dataset, bench.datasets[0],
+    )  # fmt: skip
+    return bench.datasets[0]
 
 
 def _label(asked: str | None, protocol: Protocol | None, bench: Benchmark, dataset: str, target: str) -> str:

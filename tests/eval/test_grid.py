@@ -19,6 +19,7 @@ from scipy.stats import kendalltau
 from benchmarks.base import Benchmark
 from data.errors import InputError, TableError
 from data.split import PROTOCOLS
+from data.table import Table
 from eval.grid.entries import build_entries, leave_out, parse
 from eval.grid.run import run_grid
 from eval.grid.store import Store
@@ -510,3 +511,17 @@ def test_a_refused_run_leaves_the_rows_of_an_earlier_one(nb201: Benchmark, tmp_p
     with pytest.raises(InputError, match="gcn"):
         run(tmp_path, nb201, "flops,gcn:width=-1", metrics=["kendall_tau"])
     assert (tmp_path / "rows.jsonl").read_text() == before != ""
+
+
+# Tables converted from a part of a release.
+
+
+def test_a_partial_table_uses_what_it_has(nb201: Benchmark) -> None:
+    names = [name for name in nb201.table.names if not name.startswith("cifar10_")]
+    partial = type(nb201)(Table(nb201.table.arrow.select(names), nb201.table.columns))
+    (task,) = build_tasks(partial, train_sizes=[20])
+    assert task.dataset == "cifar100"
+    without = [name for name in names if not name.endswith("_acc")]
+    bare = type(nb201)(Table(nb201.table.arrow.select(without), nb201.table.columns))
+    with pytest.raises(InputError, match="has no labels.*python -m data.convert nb201"):
+        build_tasks(bare)
