@@ -149,8 +149,9 @@ def build_plan(
 def _collect_notes(trials: Sequence[Trial], tasks: Sequence[Task]) -> list[str]:
     """Log what is trained on and evaluated on; return it with what reports say of the benchmarks."""
     unsourced = dict.fromkeys(trial.entry.name for trial in trials if trial.entry.code is None)
+    several = len({id(task.bench) for task in tasks}) > 1
     notes = [
-        *(describe(task) for task in tasks),
+        *(f"{task.bench.info.key} {describe(task)}" if several else describe(task) for task in tasks),
         *(
             f"{name} has no source file: its results are not reused, it is run every time"
             for name in unsourced

@@ -77,7 +77,8 @@ class Board:
         """What the predictors are trained on and evaluated on, in one line."""
         s = self.first
         size = count(round(s.n_test), "architecture")
-        return f"trained on {s.label}, evaluated on {s.target} of {size}, {repeats(s.repeats)}"
+        excerpt = f" (the table holds {s.size_note})" if " of " in s.size_note else ""
+        return f"trained on {s.label}, evaluated on {s.target} of {size}{excerpt}, {repeats(s.repeats)}"
 
     @property
     def audit(self) -> str:

@@ -54,6 +54,7 @@ class Summary:
         labels_needed, repeats_needed: About how many would make the difference significant with 80 % power;
             None where it is significant, or no number would.
         verdict: The same as a clause; "" for the baseline itself.
+        size_note: How much of the benchmark the table holds, e.g. "20,001 of 423,624 cells (4.7 %)".
         n_train: Training rows of a repeat; mean.
         n_test, n_twins: Test rows, and how many of them are networks that were trained on; means.
         fit_seconds, predict_seconds: Seconds a repeat; means.
@@ -96,6 +97,7 @@ class Summary:
     labels_needed: int | None = None
     repeats_needed: int | None = None
     verdict: str = ""
+    size_note: str = ""
 
 
 @dataclass(frozen=True)
@@ -237,6 +239,7 @@ def _measured(rows: list[Row], ratio: float) -> dict[str, Any]:
     means = ("chance", "n_test", "n_twins", "fit_seconds", "predict_seconds")
     return {
         **{name: first[name] for name in (*TASK_KEYS, "predictor", "metric", "direction")},
+        "size_note": first.get("size_note", ""),
         "mean": interval.mean,
         "ci_low": _none_if_nan(interval.low),
         "ci_high": _none_if_nan(interval.high),
