@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from data.errors import InputError
 from eval.ranking import finite_vector
 
+_ROUNDING = 1e-9  # relative spread below which differences count as equal
 _EXACT_UP_TO = 14  # repeats: 2^14 sign patterns still fit in a few megabytes
 _RANDOM_PATTERNS = 20_000
 _NO_EFFECT = 1e-3  # standard deviations: it would take millions of repeats
@@ -98,12 +99,13 @@ def paired_pvalue(a: ArrayLike, b: ArrayLike, seed: int = 0, *, test_to_train: f
         InputError: a and b are not finite numbers of one length.
     """
     differences = _differences(a, b)
-    if test_to_train and differences.size > 1 and np.ptp(differences):
+    spread = float(np.ptp(differences)) > _ROUNDING * float(np.abs(differences).max(initial=0.0))
+    if test_to_train and differences.size > 1 and spread:
         from scipy.special import stdtr
 
         t = float(differences.mean()) / _standard_error(differences, test_to_train)
         return float(2.0 * stdtr(differences.size - 1, -abs(t)))
-    return _sign_flips(differences, seed)  # equal differences have no variance to divide by
+    return _sign_flips(differences, seed)  # differences that are equal but for rounding have no variance
 
 
 def _sign_flips(differences: NDArray[np.float64], seed: int) -> float:

@@ -145,6 +145,7 @@ def test_corrected_test_by_hand():
     assert p == pytest.approx(1 - t / math.sqrt(t * t + 2))
     assert paired_pvalue([0, 0, 0], [1, 2, 3], test_to_train=0.25) == pytest.approx(p)
     assert paired_pvalue([4, 4, 4], [1, 1, 1], test_to_train=0.25) == 2 / 8  # no variance: sign flips
+    assert paired_pvalue([0.1 + 0.2, 0.3], [0, 0], test_to_train=0.25) == 2 / 4  # rounding is no variance
     assert paired_pvalue([3], [1], test_to_train=0.25) == 1
     with pytest.raises(InputError, match=">= 0"):
         mean_interval([1, 2], test_to_train=-1)
