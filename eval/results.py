@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 ROWS, SCORES, NAMES, SETTINGS = "rows.jsonl", "scores.parquet", "architectures.parquet", "settings.json"
-_KEY = ("bench", "dataset", "target", "label", "protocol", "train_size", "predictor", "metric", "repeat")
+_TASK = ("bench", "dataset", "target", "label", "protocol", "train_size")
+_KEY = (*_TASK, "predictor", "metric", "repeat")
 
 
 class Results:
@@ -131,7 +132,7 @@ class Results:
     @property
     def tasks(self) -> list[tuple[Any, ...]]:
         """(bench, dataset, target, label, protocol, train_size) of each task."""
-        return list(dict.fromkeys(tuple(row[name] for name in _KEY[:6]) for row in self.rows))
+        return list(dict.fromkeys(tuple(row[name] for name in _TASK) for row in self.rows))
 
     @property
     def title(self) -> str:
@@ -191,19 +192,14 @@ class Results:
         pair = Results([row for row in self.rows if row["predictor"] in (first, second)])
         of_both: dict[tuple[Any, ...], dict[str, Summary]] = {}
         for each in pair.summaries(second):
-            key = (each.bench, each.dataset, each.target, each.protocol, each.train_size, each.metric)
+            key = tuple(getattr(each, name) for name in (*_TASK, "metric"))
             of_both.setdefault(key, {})[each.predictor] = each
         lines = []
-        for (bench, dataset, target, protocol, size, metric), both in of_both.items():
+        for key, both in of_both.items():
             own = both[first]
             lines.append(
                 {
-                    "bench": bench,
-                    "dataset": dataset,
-                    "target": target,
-                    "protocol": protocol,
-                    "train_size": size,
-                    "metric": metric,
+                    **dict(zip((*_TASK, "metric"), key, strict=True)),
                     "direction": own.direction,
                     first: own.mean,
                     second: both[second].mean,

@@ -150,6 +150,8 @@ def build_entries(
     for each in asked:
         for task in tasks:
             each.predictor.check_train_size(task.train_size)
+        for lacking in each.predictor.lacks(bench.weak_names):
+            check_name(f"weak label (predictor '{each.title}' needs it)", lacking, bench.weak_names)
         code = _code(each.predictor)
         if isinstance(each.predictor, Pretrains):
             own = _own_weak(each, bench) if names is None or each.weak is not None else names

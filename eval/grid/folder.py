@@ -57,6 +57,8 @@ def _conflict(folder: Path, kind: str, signature: Signature) -> str:
     run = _read(folder / SETTINGS)
     if run is None:
         return f"holds {', '.join(present)}, which no run of this version has written"
+    if not any((folder / "trials").glob("*")):
+        return ""  # nothing was finished, so nothing can be lost
     if run["kind"] != kind:
         return f"holds the results of another command ({run['kind']})"
     lost = [part for part, repeats in run["parts"].items() if signature.get(part, 0) < repeats]

@@ -140,3 +140,15 @@ def test_a_folder_of_other_results_or_files_is_refused(results: Results, tmp_pat
     with pytest.raises(InputError, match="choose another folder"):
         evaluate_quickly("flops", out=tmp_path)
     assert (tmp_path / "report.html").read_text("utf-8") == "mine"
+
+
+def test_a_folder_in_which_nothing_was_finished_is_free(tmp_path: Path) -> None:
+    with pytest.raises(AcerankError):
+        evaluate("nb201_mini", ["gcn:width=-1"], repeats=1, out=tmp_path / "out")
+    assert evaluate("nb201_mini", ["flops"], repeats=1, out=tmp_path / "out").predictors == ["flops"]
+
+
+def test_a_floor_without_its_weak_label_is_refused_before_any_work(tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match="latency"):
+        evaluate("nb201_mini", ["weak_label:column=latency"], repeats=1, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()

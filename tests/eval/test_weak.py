@@ -166,7 +166,7 @@ def test_an_encoder_of_another_space_is_refused(acenas):
 
 def test_weak_labels_that_reach_no_predictor_are_refused(nb201):
     tasks = build_tasks(nb201)
-    for text in ("gcn,mlp", "random_order,flops", "weak_label:column=synflow"):
+    for text in ("gcn,mlp", "random_order,params", "weak_label:column=synflow"):
         with pytest.raises(InputError, match="would have no effect"):
             build_entries(parse(text), tasks, weak=["flops"])
     with pytest.raises(InputError, match="would have no effect"):
