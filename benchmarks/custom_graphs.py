@@ -183,7 +183,10 @@ def _stage_names(cells: Sequence[_Cell]) -> tuple[str, ...]:
 
 def _chain(ops: object, stage: object = None) -> _Cell:
     """Return a chain as a graph; ValueError says what is wrong."""
-    _require(isinstance(ops, list) and all(isinstance(name, str) for name in ops), "ops is no list of names")
+    _require(
+        isinstance(ops, list) and all(isinstance(name, str) for name in ops),
+        f"ops is no list of names: {str(ops)[:40]}",
+    )
     names: list[str] = ops  # pyright: ignore[reportAssignmentType]
     _require(not {INPUT, OUTPUT} & set(names), "a chain has no input and output among its ops")
     v = len(names) + 2
@@ -221,7 +224,10 @@ def _list(value: object, name: str) -> object:
 
 def _cell(adjacency: object, ops: object, stage: object = None) -> _Cell:
     """Return one cell in topological order; ValueError says what is wrong."""
-    _require(isinstance(ops, list) and all(isinstance(name, str) for name in ops), "ops is no list of names")
+    _require(
+        isinstance(ops, list) and all(isinstance(name, str) for name in ops),
+        f"ops is no list of names: {str(ops)[:40]}",
+    )
     names: list[str] = ops  # pyright: ignore[reportAssignmentType]
     v = len(names)
     ends = v >= 2 and names[0] == INPUT and names[-1] == OUTPUT

@@ -28,5 +28,9 @@ def check_name(kind: str, name: str, known: Iterable[str]) -> str:
     if name in names:
         return name
     near = closest(name, names)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names) or 'none'}"
+    hint = (
+        f"did you mean {' or '.join(near)}?"
+        if near
+        else f"known: {', '.join(dict.fromkeys(names)) or 'none'}"
+    )
     raise UnknownNameError(f"unknown {kind} '{name}'; {hint}")

@@ -16,6 +16,7 @@ from eval.metrics import METRICS, default_metrics
 from eval.task import Task
 
 _log = logging.getLogger("acerank")
+_END = {1: "higher", -1: "lower"}
 
 
 def build_tasks(
@@ -93,7 +94,13 @@ def _label(asked: str | None, protocol: Protocol | None, bench: Benchmark, datas
         raise InputError(f"protocol '{protocol.name}' trains on {fixed}, not on {asked}")
     default = bench.info.label if bench.info.label in bench.labels(dataset) else target
     label = asked or fixed or default
-    bench.label_column(dataset, label)
+    ends = [bench.label_column(dataset, name).direction for name in (label, target)]
+    if not asked and ends[0] != ends[1]:
+        words = [_END[end] for end in ends]
+        raise InputError(
+            f"{words[0]} {label} is better, but {words[1]} {target}: training on {label} would put the "
+            f"worst first; name the label to train on, e.g. {target}"
+        )
     return label
 
 
@@ -128,8 +135,10 @@ def describe(task: Task) -> str:
 
 def _bracket(column: Column) -> str:
     """Return what a label is, in brackets, where its name does not say all of it."""
-    note = column.note or (column.name if column.name != column.target else "")
-    return f" ({note})" if note else ""
+    notes = [column.note or (column.name if column.name != column.target else "")]
+    if column.direction < 0:
+        notes.append("lower is better")
+    return f" ({', '.join(filter(None, notes))})" if any(notes) else ""
 
 
 def choose_metrics(asked: Sequence[str] | None, tasks: Sequence[Task]) -> list[str]:

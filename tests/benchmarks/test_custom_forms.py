@@ -107,7 +107,7 @@ def test_stages_of_shuffled_graphs_go_with_their_nodes(tmp_path: Path) -> None:
         ({"arch": "64:8:16:64:33"}, r"row 0: arch '64:8:16:64:33' is of no space .*\(nats_size\)"),
         ({"arch": None}, "row 0: arch None is of no space"),
         ({"ops": ["input", "conv"]}, "row 0: a chain has no input and output among its ops"),
-        ({"ops": "conv"}, "row 0: ops is no list of names"),
+        ({"ops": "conv"}, "row 0: ops is no list of names: conv"),
         ({"ops": ["conv"], "stage": ["a", "b"]}, "row 0: 'stage' is no list of as many names"),
         ({"normal": ["conv:0"], "reduce": ["conv:0", "conv:1"]}, "row 0: a cell of 1 edges"),
         ({"normal": ["conv:0", "conv:2"], "reduce": ["conv:0", "conv:1"]}, "row 0: edge 1 is no operation"),

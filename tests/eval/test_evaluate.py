@@ -11,7 +11,7 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from data.errors import InputError, UnknownNameError
+from data.errors import AcerankError, InputError, UnknownNameError
 from data.graphs import Graphs
 from eval import Results, evaluate
 from predictors import Encoded
