@@ -523,5 +523,5 @@ def test_a_partial_table_uses_what_it_has(nb201: Benchmark) -> None:
     assert task.dataset == "cifar100"
     without = [name for name in names if not name.endswith("_acc")]
     bare = type(nb201)(Table(nb201.table.arrow.select(without), nb201.table.columns))
-    with pytest.raises(InputError, match="has no labels.*python -m data.convert nb201"):
+    with pytest.raises(InputError, match=r"has no labels.*python -m data\.convert nb201"):
         build_tasks(bare)
