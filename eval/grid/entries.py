@@ -138,9 +138,8 @@ def build_entries(
     names = None if weak is None else _weak_names(weak, bench)
     if names is not None and encoder:
         raise InputError("a saved encoder takes the place of weak labels: give one of them")
-    if not any(isinstance(each.predictor, Pretrains) for each in asked) and (
-        encoder or (names is not None and not any(_reads_weak(each, names) for each in asked))
-    ):
+    given = bool(encoder) or names is not None
+    if given and not any(_uses(each, names, bench) for each in asked):
         option = "a saved encoder" if encoder else "weak labels"
         raise InputError(
             f"{option} would have no effect: none of "
@@ -171,9 +170,19 @@ def build_entries(
     return entries
 
 
-def _reads_weak(asked: Asked, names: Sequence[str]) -> bool:
-    """Return whether a floor ranks by weak labels that are named: one of them, or whichever they are."""
-    return isinstance(asked.predictor, WeakLabel) and asked.predictor.column in ("", *names)
+def _uses(asked: Asked, names: Sequence[str] | None, bench: Benchmark) -> bool:
+    """Return whether a predictor uses the weak labels that are named, or an encoder where None are.
+
+    One that pretrains does if it has no weak labels of its own, or some of these; a floor if it ranks by one
+    of them, or by whichever there are.
+    """
+    if isinstance(asked.predictor, Pretrains):
+        return asked.weak is None or bool(names and set(_own_weak(asked, bench)) & set(names))
+    return (
+        names is not None
+        and isinstance(asked.predictor, WeakLabel)
+        and asked.predictor.column in ("", *names)
+    )
 
 
 def _is_open_floor(asked: Asked) -> bool:

@@ -171,6 +171,12 @@ def test_weak_labels_that_reach_no_predictor_are_refused(nb201):
             build_entries(parse(text), tasks, weak=["flops"])
     with pytest.raises(InputError, match="would have no effect"):
         build_entries(parse("weak_label"), tasks, encoder="encoder.safetensors", encoder_hash="x")
+    with pytest.raises(InputError, match="would have no effect"):
+        build_entries(parse("acenas:weak=none"), tasks, weak=["flops"])
+    with pytest.raises(InputError, match="would have no effect"):
+        build_entries(parse("acenas:weak=none"), tasks, encoder="encoder.safetensors", encoder_hash="x")
+    own = build_entries(parse("acenas:weak=flops,acenas:weak=none"), tasks, weak=["flops", "params"])
+    assert [entry.weak for entry in own] == [("flops",), ()]
     off = build_entries(parse("acenas,brp_nas"), tasks, weak=["none"])
     assert [entry.weak for entry in off] == [(), ()]
 
