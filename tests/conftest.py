@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +48,14 @@ def real_tables(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def nb201(real_tables: Path) -> Benchmark:
     """NAS-Bench-201, the whole table."""
     return load("nb201")
+
+
+@pytest.fixture(autouse=True)
+def quiet_library() -> None:
+    """Take back what a command does to show the library's messages, which stays for its whole process."""
+    log = logging.getLogger("acerank")
+    log.handlers.clear()
+    log.setLevel(logging.NOTSET)
 
 
 @pytest.fixture
