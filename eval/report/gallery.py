@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from eval.report.board import Board, boards
-from eval.report.html import get_difference, get_first_scores, get_scatters, get_values, group_curves
+from eval.report.board import Board, boards, ordered
+from eval.report.html import get_first_scores, get_scatters, group_curves
 from eval.report.leaderboard import reorder
 from eval.report.numbers import count
 from eval.report.plots import Plot, Series, finite, slug
-from eval.results import Results, Row
+from eval.results import Results
 
 
 def get_plots(
@@ -29,12 +29,11 @@ def get_plots(
     """
     full = boards(results.summaries(baseline))
     found = [reorder(board, metrics or board.metrics) for board in full]
-    base = baseline or results.baseline
     plots = []
     for board in found:
         for metric in board.metrics:
             plots.append(_means(board, metric))
-            plots.append(_differences(board, metric, base, results.rows))
+            plots.append(_differences(board, metric))
     for group in group_curves(found):
         plots += [_curve([found[i] for i in group], metric) for metric in found[0].metrics]
     return [plot for plot in plots if plot.series], _get_panels(found, results)
@@ -62,10 +61,8 @@ def _better(board: Board, metric: str) -> str:
     return "higher is better" if board.column(metric)[0].direction > 0 else "lower is better"
 
 
-def _ranked(board: Board, metric: str) -> list[str]:
-    return sorted(
-        board.predictors, key=lambda p: -board.cells[p, metric].direction * board.cells[p, metric].mean
-    )
+def _ranked(board: Board, metric: str) -> tuple[str, ...]:
+    return ordered(board.predictors, metric, board.cells)
 
 
 def _means(board: Board, metric: str) -> Plot:
@@ -94,20 +91,17 @@ def _means(board: Board, metric: str) -> Plot:
     )
 
 
-def _differences(board: Board, metric: str, baseline: str | None, rows: Sequence[Row]) -> Plot:
-    base = baseline or board.best(metric).predictor
+def _differences(board: Board, metric: str) -> Plot:
+    base = board.best(metric).baseline
     names = [name for name in _ranked(board, metric) if name != base]
-    values = get_values(rows)
-    found = [get_difference(board, name, base, metric, values) for name in names]
+    cells = [board.cells[name, metric] for name in names]
     series = Series(
         name="difference",
-        x=finite([mean for mean, _, _ in found]),
+        x=finite([s.difference for s in cells]),
         y=list(range(len(names))),
-        low=finite([low for _, low, _ in found]),
-        high=finite([high for _, _, high in found]),
-        ranks=[
-            "best" if s.best else "tied" if s.tied else "" for s in (board.cells[n, metric] for n in names)
-        ],
+        low=finite([s.difference_low for s in cells]),
+        high=finite([s.difference_high for s in cells]),
+        ranks=["best" if s.best else "tied" if s.tied else "" for s in cells],
     )
     return Plot(
         name=f"{_name('differences', board)}-{slug(metric)}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +13,12 @@ from data.errors import InputError
 from eval.metrics import METRICS
 from eval.ranking import Ranking
 from eval.report.board import Board, boards, ranks
-from eval.report.leaderboard import get_ceiling, get_conclusion, get_pretraining, get_test, pretrains
+from eval.report.leaderboard import get_ceiling, get_conclusion, get_pretraining, pretrains
 from eval.report.notices import get_notices
 from eval.report.numbers import interval, number, p_value, repeats, seconds
 from eval.report.page import render_page
 from eval.report.summary import LEVEL, TASK_KEYS, Summary
 from eval.results import Results, Row
-from eval.stats import paired_difference
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 _POINTS = 500  # up to this many architectures are drawn one by one, beyond it as a histogram
 _TOP = 100  # true best architectures that are always drawn
 _FEW_PANELS, _FINE, _COARSE = 120, 32, 20  # histogram bins a side, for few panels and for many
-
-Values = dict[tuple[Any, ...], np.ndarray]
 
 
 def write_report(path: Path, results: Results, *, baseline: str | None = None) -> None:
@@ -93,7 +90,7 @@ def write_leaderboard(
         metrics=[METRICS[name] for name in found[0].metrics],
         baseline=baseline,
         settings=settings,
-        data=_data(found, rows, scores, baseline),
+        data=_data(found, rows, scores),
         number=number,
         seconds=seconds,
         repeats=repeats,
@@ -101,7 +98,6 @@ def write_leaderboard(
         p_value=p_value,
         get_ceiling=get_ceiling,
         get_pretraining=get_pretraining,
-        get_test=get_test,
         pretrains=pretrains,
         level=LEVEL,
     )
@@ -129,12 +125,9 @@ def _rank_table(found: Sequence[Board]) -> list[tuple[str, list[float]]]:
     return sorted(table, key=lambda line: line[1][0])
 
 
-def _data(
-    found: Sequence[Board], rows: Sequence[Row], scores: pd.DataFrame | None, baseline: str | None
-) -> dict[str, Any]:
+def _data(found: Sequence[Board], rows: Sequence[Row], scores: pd.DataFrame | None) -> dict[str, Any]:
     """Return what the page's script draws."""
     names = sorted(found[0].predictors, key=[row["predictor"] for row in rows].index)
-    values = get_values(rows)
     return {
         "predictors": names,
         "metrics": [
@@ -144,7 +137,7 @@ def _data(
         "tasks": [
             {
                 "title": board.title,
-                "metrics": [_metric(board, names, metric, values, baseline) for metric in board.metrics],
+                "metrics": [_metric(board, names, metric) for metric in board.metrics],
                 "pretrain": [_first(board, name).pretrain_seconds for name in names],
                 "fit": [_first(board, name).fit_seconds for name in names],
                 "predict": [_first(board, name).predict_seconds for name in names],
@@ -168,20 +161,8 @@ def _finite(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else value
 
 
-def get_values(rows: Iterable[Row]) -> Values:
-    """Return the values of (task, predictor, metric) in the order of the repeats."""
-    found: dict[tuple[Any, ...], dict[int, float]] = {}
-    for row in rows:
-        key = (*(row[name] for name in TASK_KEYS), row["predictor"], row["metric"])
-        found.setdefault(key, {})[row["repeat"]] = row["value"]
-    return {key: np.array([of[repeat] for repeat in sorted(of)]) for key, of in found.items()}
-
-
-def _metric(
-    board: Board, names: Sequence[str], metric: str, values: Values, baseline: str | None
-) -> dict[str, Any]:
+def _metric(board: Board, names: Sequence[str], metric: str) -> dict[str, Any]:
     column = [board.cells[name, metric] for name in names]
-    base = baseline or board.best(metric).predictor
     return {
         "mean": [s.mean for s in column],
         "low": [s.ci_low for s in column],
@@ -190,24 +171,12 @@ def _metric(
         "rank": ["best" if s.best else "tied" if s.tied else "" for s in column],
         "chance": column[0].chance,
         "ceiling": column[0].ceiling,
-        "bound": getattr(column[0], "ceiling_bound", None) or "",
+        "bound": column[0].ceiling_bound or "",
         "decimals": board.decimals(metric),
-        "base": names.index(base),
-        "difference": [list(get_difference(board, name, base, metric, values)) for name in names],
+        "base": names.index(column[0].baseline),
+        "difference": [[s.difference, s.difference_low, s.difference_high] for s in column],
         "conclusion": get_conclusion(board, metric),
     }
-
-
-def get_difference(
-    board: Board, name: str, base: str, metric: str, values: Values
-) -> tuple[float, float | None, float | None]:
-    """Return a predictor minus another, paired over repeats, with the ends of the 95 % interval."""
-    s = board.cells[name, metric]
-    if getattr(s, "baseline", None) == base:
-        return (s.difference, s.difference_low, s.difference_high)
-    own, other = (values[(*board.task, each, metric)] for each in (name, base))
-    d = paired_difference(own, other, 1 - LEVEL)
-    return (d.mean, _finite(d.low), _finite(d.high))
 
 
 def group_curves(found: Sequence[Board]) -> list[list[int]]:

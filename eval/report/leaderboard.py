@@ -68,18 +68,13 @@ def get_entry(s: Summary, decimals: int) -> Entry:
 
 def get_ceiling(s: Summary, decimals: int) -> str:
     """Return the noise ceiling with its interval, marked as a bound where it is one."""
-    value = getattr(s, "ceiling", None)
+    value = s.ceiling
     if value is None:
         return NONE
-    sign = _BOUNDS.get(getattr(s, "ceiling_bound", None) or "", "")
-    low, high = getattr(s, "ceiling_low", None), getattr(s, "ceiling_high", None)
+    sign = _BOUNDS.get(s.ceiling_bound or "", "")
+    low, high = s.ceiling_low, s.ceiling_high
     ends = "" if low is None or high is None else f" [{number(low, decimals)}, {number(high, decimals)}]"
     return f"{sign}{' ' if sign else ''}{number(value, decimals)}{ends}"
-
-
-def get_test(s: Summary) -> str:
-    """Return the name of the test that ties come from."""
-    return getattr(s, "test", "paired sign-flip test")
 
 
 def pretrains(board: Board) -> bool:
@@ -114,7 +109,7 @@ def get_legend(board: Board, left_out: int) -> str:
     parts = [f"{marks.best} best"]
     if board.decidable:
         parts.append(
-            f"{marks.tied} not significantly worse ({get_test(s)}, Holm's correction, {percent(LEVEL, 0)})"
+            f"{marks.tied} not significantly worse ({s.test}, Holm's correction, {percent(LEVEL, 0)})"
         )
     else:
         parts.append(f"{marks.tied} {repeats(s.repeats)} cannot separate these from the best")
@@ -171,7 +166,7 @@ def _caption(board: Board) -> str:
     ]
     if board.decidable:
         parts.append(
-            f"Bold: best. ≈: not significantly worse than the best ({get_test(s)} over repeats, "
+            f"Bold: best. ≈: not significantly worse than the best ({s.test} over repeats, "
             f"Holm's correction, {percent(LEVEL, 0)})"
         )
     else:
@@ -208,13 +203,12 @@ def _without_twins(board: Board) -> TextTable:
 
 
 def _differences(board: Board) -> TextTable:
-    base = getattr(board.first, "baseline", "")
+    base = board.first.baseline
 
     def entry(s: Summary, decimals: int) -> str:
         if s.predictor == base:
             return "baseline"
-        low, high = getattr(s, "difference_low", None), getattr(s, "difference_high", None)
-        return difference(getattr(s, "difference", None), low, high, getattr(s, "p_adjusted", None), decimals)
+        return difference(s.difference, s.difference_low, s.difference_high, s.p_adjusted, decimals)
 
     rows = [
         [name, *(entry(board.cells[name, metric], board.decimals(metric)) for metric in board.metrics)]
@@ -224,7 +218,7 @@ def _differences(board: Board) -> TextTable:
         title=f"Difference from {base}: {board.title}",
         subtitle=f"paired over {repeats(board.first.repeats)}, 95 % interval, p after Holm's correction",
         caption=f"Difference from {base}: {board.title}. Mean of the paired differences over "
-        f"{repeats(board.first.repeats)} with its 95 % interval; p of the {get_test(board.first)} after "
+        f"{repeats(board.first.repeats)} with its 95 % interval; p of the {board.first.test} after "
         "Holm's correction.",
         header=["predictor", *board.metrics],
         directions=[0, *(board.column(metric)[0].direction for metric in board.metrics)],

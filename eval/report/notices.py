@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from eval.report.board import Board
+from eval.report.summary import CORRECTED_T
 from eval.results import Row
 
 _CLEAN = "leakfree"  # the protocol without overlap
@@ -60,6 +61,6 @@ def _small(board: Board) -> str:
     """Return that a small table cannot tell the best predictor from the next, and what would."""
     next_best = [s for s in board.column(board.metrics[0]) if not s.best][:1]
     for s in next_best:
-        if s.tied and getattr(s, "test", "") == "corrected resampled t test":
-            return f"Small table: {board.title}. {s.metric}: {getattr(s, 'verdict', '')}."
+        if s.tied and s.test == CORRECTED_T:
+            return f"Small table: {board.title}. {s.metric}: {s.verdict}."
     return ""

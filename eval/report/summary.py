@@ -134,7 +134,7 @@ def summarise(rows: Sequence[Row], baseline: str | None = None) -> list[Summary]
         key = (*(row[name] for name in TASK_KEYS), row["metric"])
         of_predictor = groups.setdefault(key, {}).setdefault(row["predictor"], {})
         before = of_predictor.setdefault(row["repeat"], row)
-        if before.get("cell") != row.get("cell"):
+        if before.get("trial") != row.get("trial"):
             raise InputError(
                 f"two different results for {row['predictor']}, repeat {row['repeat']}, on {_name(key)}; "
                 "give one of the predictors another name, or merge runs of the same settings"

@@ -65,7 +65,7 @@ def print_results(
 def _tables(
     results: Results, metrics: Sequence[str] | None, baseline: str | None
 ) -> tuple[list[TextTable], str]:
-    asked = baseline or getattr(results, "baseline", None)
+    asked = baseline or results.baseline
     return get_tables(results.summaries(baseline), metrics, baseline=asked is not None)
 
 

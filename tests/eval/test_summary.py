@@ -31,7 +31,7 @@ def make_rows(**changes: Any) -> list[dict[str, Any]]:
             "predictor": name,
             "repeat": repeat,
             "value": value,
-            "cell": name,
+            "trial": name,
             "split_hash": str(repeat),
             **changes,
         }
@@ -122,5 +122,5 @@ def test_missing_and_doubled_repeats_are_refused():
     with pytest.raises(InputError, match="missing poor repeat 7"):
         summarise(make_rows()[:-1])
     with pytest.raises(InputError, match="two different results for poor, repeat 7"):
-        summarise([*make_rows(), {**make_rows()[-1], "cell": "another", "value": 0.5}])
+        summarise([*make_rows(), {**make_rows()[-1], "trial": "another", "value": 0.5}])
     assert summarise([*make_rows(), *make_rows()]) == summarise(make_rows())
