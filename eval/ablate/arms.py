@@ -8,18 +8,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from data.errors import InputError
+from data.errors import InputError, UnknownNameError
 from eval.metrics import METRICS
 from eval.report.notices import get_notices
 from eval.report.numbers import count, difference, interval, number, repeats
 from eval.report.page import write_page
 from eval.report.plots import Plot, Series, finite, slug
-from eval.report.summary import LEVEL, TASK_KEYS
+from eval.report.summary import LEVEL, Summary, summarise
 from eval.report.table import TextTable
 from eval.results import Row
-from eval.stats import holm, mean_interval, paired_difference, paired_pvalue
 
 if TYPE_CHECKING:
     from eval.ablate import Ablation
@@ -36,8 +33,10 @@ class Arm:
         dataset, protocol, train_size, metric, arm: What was measured.
         mean, ci_low, ci_high: Mean over repeats with its 95 % interval.
         difference, difference_low, difference_high: Arm minus base, paired over repeats; 0 for the base.
-        p_adjusted: Sign-flip test of that difference, Holm-adjusted over the arms of a task and metric.
+        p_adjusted: Paired test of that difference, Holm-adjusted over the arms of a task and metric; None for
+            one repeat, which has no interval either.
         repeats: Number of repeats.
+        test: Name of that test.
     """
 
     dataset: str
@@ -46,13 +45,14 @@ class Arm:
     metric: str
     arm: str
     mean: float
-    ci_low: float
-    ci_high: float
-    difference: float
-    difference_low: float
-    difference_high: float
-    p_adjusted: float
+    ci_low: float | None
+    ci_high: float | None
+    difference: float | None
+    difference_low: float | None
+    difference_high: float | None
+    p_adjusted: float | None
     repeats: int
+    test: str
 
 
 def build_arms(base: str, vary: Sequence[str], mode: str) -> list[str]:
@@ -89,36 +89,32 @@ def compare(rows: Sequence[Row], base: str) -> list[Arm]:
     Raises:
         InputError: The base is not among the rows, or an arm lacks repeats that the base has.
     """
-    groups: dict[tuple[Any, ...], dict[str, dict[int, float]]] = {}
-    for row in rows:
-        key = (*(row[name] for name in TASK_KEYS), row["metric"])
-        groups.setdefault(key, {}).setdefault(row["predictor"], {})[row["repeat"]] = row["value"]
-    arms = []
-    for key, by_arm in groups.items():
-        if any(found.keys() != by_arm.get(base, {}).keys() for found in by_arm.values()):
-            raise InputError(f"incomplete ablation for {key}: every arm needs the repeats of {base}")
-        values = {arm: np.array([found[r] for r in sorted(found)]) for arm, found in by_arm.items()}
-        others = [arm for arm in values if arm != base]
-        adjusted = holm([paired_pvalue(values[arm], values[base]) for arm in others])
-        p = {base: 1.0, **dict(zip(others, adjusted.tolist(), strict=True))}
-        task = dict(zip((*TASK_KEYS, "metric"), key, strict=True))
-        for arm, of_arm in values.items():
-            mean, difference = mean_interval(of_arm), paired_difference(of_arm, values[base])
-            arms.append(
-                Arm(
-                    **{name: task[name] for name in ("dataset", "protocol", "train_size", "metric")},
-                    arm=arm,
-                    mean=mean.mean,
-                    ci_low=mean.low,
-                    ci_high=mean.high,
-                    difference=difference.mean,
-                    difference_low=difference.low,
-                    difference_high=difference.high,
-                    p_adjusted=p[arm],
-                    repeats=mean.n,
-                )
-            )
-    return arms
+    try:
+        summaries = summarise(rows, baseline=base)
+    except (InputError, UnknownNameError) as error:
+        raise InputError(f"incomplete ablation: every arm needs the repeats of {base}: {error}") from error
+    return [_build_arm(s) for s in summaries]
+
+
+def _build_arm(s: Summary) -> Arm:
+    """Return an arm; the base differs from itself by nothing."""
+    no_change = s.predictor == s.baseline
+    return Arm(
+        s.dataset,
+        s.protocol,
+        s.train_size,
+        s.metric,
+        s.predictor,
+        s.mean,
+        s.ci_low,
+        s.ci_high,
+        s.difference,
+        0.0 if no_change else s.difference_low,
+        0.0 if no_change else s.difference_high,
+        1.0 if no_change else s.p_adjusted,
+        s.repeats,
+        s.test,
+    )
 
 
 def get_tables(arms: Sequence[Arm], base: str) -> list[TextTable]:
@@ -144,7 +140,8 @@ def get_tables(arms: Sequence[Arm], base: str) -> list[TextTable]:
                 caption=f"Ablation of {base} on {dataset}, protocol {protocol}, "
                 f"{count(size, 'training label')}: mean over {repeats(of_task[0].repeats)} with its 95 % "
                 "interval. Below each arm its difference from the base, paired over repeats, with its 95 % "
-                "interval and p-value (paired sign-flip test, Holm's correction over arms).",
+                "interval and p-value "
+                f"({of_task[0].test}, Holm's correction over arms).",
             )
         )
     return tables
@@ -167,9 +164,14 @@ def get_conclusions(arms: Sequence[Arm], base: str) -> list[str]:
 
 def _effect(changes: Sequence[Arm], sign: int, name: str) -> str:
     """Return which arms differ significantly from the base in one direction, the largest effect first."""
-    clear = [arm for arm in changes if sign * arm.difference > 0 and arm.p_adjusted <= LEVEL]
-    clear.sort(key=lambda arm: -abs(arm.difference))
-    named = [f"{arm.arm} ({number(arm.difference, signed=True)})" for arm in clear]
+    clear = [
+        (arm.difference, arm.arm)
+        for arm in changes
+        if arm.difference is not None and arm.p_adjusted is not None
+        if sign * arm.difference > 0 and arm.p_adjusted <= LEVEL
+    ]
+    clear.sort(key=lambda change: -abs(change[0]))
+    named = [f"{arm} ({number(change, signed=True)})" for change, arm in clear]
     return f"{name} than the base: {', '.join(named)}" if named else ""
 
 
@@ -219,11 +221,8 @@ def write_ablation(path: Path, ablation: Ablation) -> None:
 
 
 def records_of(arms: Sequence[Arm]) -> list[dict[str, Any]]:
-    """Return the arms as flat records, NaN as None."""
-    return [
-        {k: None if isinstance(v, float) and np.isnan(v) else v for k, v in asdict(arm).items()}
-        for arm in arms
-    ]
+    """Return the arms as flat records."""
+    return [asdict(arm) for arm in arms]
 
 
 def _by_task(arms: Sequence[Arm]) -> dict[tuple[str, str, int], list[Arm]]:

@@ -14,7 +14,7 @@ from data.errors import InputError
 from eval.ablate.arms import build_arms, compare, get_conclusions, get_plots, get_tables
 from eval.curve.savings import get_conclusions as conclude_curve
 from eval.curve.savings import labels_needed
-from eval.report.summary import summarise
+from eval.report.summary import CORRECTED_T, summarise
 from eval.stats import paired_difference, paired_pvalue
 
 
@@ -37,6 +37,8 @@ def test_what_cannot_be_varied(vary):
 
 def rows(**by_arm):
     task = {"bench": "b", "dataset": "d", "target": "t", "label": "l", "protocol": "p", "train_size": 9}
+    task |= {"seed": 0, "direction": 1, "value_no_twins": None, "chance": 0.0, "ceiling": None}
+    task |= {"n_test": 50, "n_twins": 0, "fit_seconds": 0.0, "predict_seconds": 0.0, "pretrain_seconds": 0.0}
     return [
         {**task, "predictor": arm, "metric": "kendall_tau", "repeat": r, "value": float(v)}
         for arm, values in by_arm.items()
@@ -61,6 +63,20 @@ def test_an_incomplete_ablation_is_refused():
         compare(rows(base=[1, 2, 3], arm=[1, 2]), "base")
     with pytest.raises(InputError, match="incomplete ablation"):
         compare(rows(arm=[1, 2]), "base")
+
+
+def test_ablations_of_small_tables_use_the_corrected_test():
+    rng = np.random.default_rng(0)
+    found = [
+        {**row, "protocol": "cv", "train_size": 40, "n_test": 10}
+        for row in rows(base=rng.normal(size=10), arm=rng.normal(0.5, 1, 10))
+    ]
+    arm = next(arm for arm in compare(found, "base") if arm.arm == "arm")
+    values = [[row["value"] for row in found if row["predictor"] == name] for name in ("arm", "base")]
+    assert arm.test == CORRECTED_T
+    assert arm.p_adjusted == pytest.approx(paired_pvalue(*values, test_to_train=10 / 40))
+    (table,) = get_tables(compare(found, "base"), "base")
+    assert CORRECTED_T in table.caption
 
 
 def test_ablations_are_shown_with_a_conclusion_first():
