@@ -44,7 +44,6 @@ _TABLE = {
     "transnas_macro": "benchmarks.transnas:TransnasMacro",
 }
 STAND_INS = {"nb201": "nb201_mini"}  # what is loaded where a table is nowhere and cannot be fetched
-CUSTOM = "benchmarks.custom:Custom"
 _LAZY = {"Benchmark": "benchmarks.base", "from_graphs": "benchmarks.arrays"}
 
 

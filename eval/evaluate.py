@@ -13,11 +13,10 @@ from data.errors import InputError
 from data.names import check_name
 from eval.grid import PREDICTORS
 from eval.grid.entries import parse
-from eval.grid.folder import claim_folder
 from eval.grid.plan import Plan, build_plan
 from eval.grid.pretraining import cached_encoder, save_encoder
 from eval.grid.run import run_grid
-from eval.grid.session import Command, describe_run, name_folder, open_folder, show_progress
+from eval.grid.session import Command, choose_folder, describe_run, open_folder, show_progress
 from eval.grid.store import Store
 from eval.results import Results, read_scores, write_settings
 from eval.task import Trial
@@ -150,11 +149,7 @@ def run_plan(
         names = dict.fromkeys(trial.entry.name for trial in plan.trials)
         check_name("predictor of this run", baseline, names)
     saved = _encoder_trial(plan.trials) if save_encoder_to else None
-    folder = None
-    if out is not None or command is not None:
-        folder = claim_folder(
-            None if out is None else Path(out), name_folder(plan.benches, kind), kind, plan.signature
-        )
+    folder = choose_folder(plan.benches, kind, plan.signature, out, command)
     settings = {**describe_run(plan.benches, kind, plan.signature, command), "baseline": baseline}
     with open_folder(folder) as place:
         write_settings(place, settings, plan.notes)

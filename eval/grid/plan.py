@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import benchmarks
 from benchmarks.base import Benchmark
 from benchmarks.target_choice import split_target
-from data.download import checksum
 from data.errors import InputError
-from data.names import check_name
+from data.files import checksum
 from eval.grid.entries import Asked, build_entries, leave_out
 from eval.grid.folder import Signature
+from eval.grid.session import get_benches
 from eval.grid.tasks import build_tasks, choose_metrics, describe
 from eval.grid.weak import take_weak
 from eval.provenance import code_hash
@@ -36,28 +36,22 @@ class Plan:
         metrics: Metrics of the rows.
         notes: What a reader has to know, a sentence each.
         repeats: Repeats of each trial's task and entry.
-        options: What was asked for, for settings.json.
     """
 
     trials: list[Trial]
     metrics: list[str]
     notes: list[str]
     repeats: int
-    options: dict[str, Any] = field(default_factory=dict)
 
     @property
     def benches(self) -> list[Benchmark]:
         """The benchmarks, in order."""
-        return list({id(trial.task.bench): trial.task.bench for trial in self.trials}.values())
+        return get_benches(trial.task for trial in self.trials)
 
     @property
     def signature(self) -> Signature:
         """The parts of the run and their repeats, to tell runs apart."""
         return {name_part(trial.task, trial.entry): self.repeats for trial in self.trials}
-
-    def check_predictor(self, name: str) -> None:
-        """Refuse a name that no entry of the plan has, with the closest ones."""
-        check_name("predictor of this run", name, dict.fromkeys(trial.entry.name for trial in self.trials))
 
 
 def name_part(task: Task, entry: Entry) -> str:
@@ -91,36 +85,14 @@ def build_plan(
 ) -> Plan:
     """Resolve what `evaluate` is asked for, and log what a reader has to know.
 
-    Args:
-        bench: See `eval.evaluate.evaluate`.
-        asked: Predictors as `eval.grid.entries.parse` returns them.
-        chosen: Whether the user named the predictors; default ones are left out where they cannot work.
-        distinct: Whether an entry that comes out like an earlier one is dropped.
-        protocol: See `evaluate`.
-        train_sizes: See `evaluate`.
-        repeats: See `evaluate`.
-        metrics: See `evaluate`.
-        datasets: See `evaluate`.
-        target: See `evaluate`.
-        label: See `evaluate`.
-        weak: See `evaluate`.
-        trusted_weak: See `evaluate`.
-        encoder: See `evaluate`.
-        seed: See `evaluate`.
-        offline: See `evaluate`.
-        table: See `evaluate`.
-
-    Raises:
-        See `evaluate`.
+    `asked` are predictors as `eval.grid.entries.parse` returns them; where they are not `chosen` by the user,
+    those that cannot work are left out; with `distinct`, only the first of entries that come out alike stays.
+    All other arguments, and errors, are those of `evaluate`.
     """
     if repeats < 1:
         raise InputError(f"repeats must be at least 1, not {repeats}")
-    weak_items = as_list(weak)
     encoder_hash = file_hash(encoder) if encoder else ""
-    found = [
-        load_benchmark(each, weak_items, trusted_weak, target, offline=offline, table=table)
-        for each in ([bench] if isinstance(bench, str | Path | Benchmark) else bench)
-    ]
+    found = load_benchmarks(bench, weak, trusted_weak, target, offline=offline, table=table)
     wanted = {
         "datasets": as_list(datasets),
         "label": label,
@@ -131,9 +103,7 @@ def build_plan(
     tasks = [build_tasks(each.bench, target=each.target, **wanted) for each in found]
     if not chosen:
         for each, own in zip(found, tasks, strict=True):
-            asked, lines = leave_out(asked, each.bench, own)
-            for line in lines:
-                log.info(line)
+            asked = keep_possible(asked, each.bench, own)
     trials: list[Trial] = []
     code = code_hash(["eval.evaluator"])
     for each, own in zip(found, tasks, strict=True):
@@ -149,9 +119,12 @@ def build_plan(
 def _collect_notes(trials: Sequence[Trial], tasks: Sequence[Task]) -> list[str]:
     """Log what is trained on and evaluated on; return it with what reports say of the benchmarks."""
     unsourced = dict.fromkeys(trial.entry.name for trial in trials if trial.entry.code is None)
-    several = len({id(task.bench) for task in tasks}) > 1
+    benches = get_benches(tasks)
     notes = [
-        *(f"{task.bench.info.key} {describe(task)}" if several else describe(task) for task in tasks),
+        *(
+            f"{task.bench.info.key} {describe(task)}" if len(benches) > 1 else describe(task)
+            for task in tasks
+        ),
         *(
             f"{name} has no source file: its results are not reused, it is run every time"
             for name in unsourced
@@ -159,10 +132,22 @@ def _collect_notes(trials: Sequence[Trial], tasks: Sequence[Task]) -> list[str]:
     ]
     for note in notes:
         log.info(note)
-    for bench in {id(task.bench): task.bench for task in tasks}.values():
-        info = bench.info
-        notes += [*bench.notices, info.notes, f"Cite: {info.citation}. Licence: {info.licence}."]
+    for bench in benches:
+        notes += cite(bench)
     return [note for note in notes if note]
+
+
+def cite(bench: Benchmark) -> list[str]:
+    """Return what a report says of a benchmark: its notices, what to keep in mind, whom to cite."""
+    return [*bench.notices, bench.info.notes, f"Cite: {bench.info.citation}. Licence: {bench.info.licence}."]
+
+
+def keep_possible(asked: Sequence[Asked], bench: Benchmark, tasks: Sequence[Task]) -> list[Asked]:
+    """Return the predictors that have the weak labels they need; log which have not."""
+    kept, lines = leave_out(asked, bench, tasks)
+    for line in lines:
+        log.info(line)
+    return kept
 
 
 @dataclass(frozen=True)
@@ -178,6 +163,23 @@ class Loaded:
     bench: Benchmark
     weak: list[str] | None
     target: str | None
+
+
+def load_benchmarks(
+    bench: str | Path | Benchmark | Sequence[str | Path | Benchmark],
+    weak: str | Iterable[str] | None,
+    trusted_weak: Mapping[str, str] | None,
+    target: str | None,
+    *,
+    offline: bool,
+    table: TableOptions | None,
+) -> list[Loaded]:
+    """Load one benchmark or several; see `load_benchmark`."""
+    names = as_list(weak)
+    return [
+        load_benchmark(each, names, trusted_weak, target, offline=offline, table=table)
+        for each in ([bench] if isinstance(bench, str | Path | Benchmark) else bench)
+    ]
 
 
 def load_benchmark(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -40,25 +40,12 @@ def run_grid(
         jobs: Processes; any number gives the same rows.
         done: Called with each finished trial, and whether it was found in the store.
     """
-    scorers: dict[Task, Scorer] = {}
-    rows: dict[int, list[Row]] = {}
-    for index, trial in enumerate(trials):
-        scorer = scorers.setdefault(trial.task, Scorer(trial.task))
-        if (found := _stored_rows(trial, scorer, metrics, store)) is not None:
-            rows[index] = found
-            done(trial, True)
-    missing = [index for index in range(len(trials)) if index not in rows]
-    work = [trials[index] for index in missing]
-    if work:
-        store.write_rows(row for found in rows.values() for row in found)
-    shared = (work, tuple(metrics), store.folder)
-    for position, of_trial in run_all(_run, shared, range(len(work)), jobs):
-        index = missing[position]
-        rows[index] = of_trial
-        store.append_rows(of_trial)
-        done(trials[index], False)
-    ordered = [row for index in range(len(trials)) for row in rows[index]]
-    store.write_rows(ordered)
+    ordered = store.resume(
+        trials,
+        lambda trial: _stored_rows(trial, metrics, store),
+        lambda missing: run_all(_run, (missing, tuple(metrics), store.folder), range(len(missing)), jobs),
+        done,
+    )
     _write_scores(store, trials)
     return ordered
 
@@ -79,12 +66,12 @@ def _run(shared: tuple[Sequence[Trial], Sequence[str], Path], index: int) -> lis
     return rows
 
 
-@cache
+@lru_cache(maxsize=8)
 def _scorer(task: Task) -> Scorer:
     return Scorer(task)
 
 
-def _stored_rows(trial: Trial, scorer: Scorer, metrics: Sequence[str], store: Store) -> list[Row] | None:
+def _stored_rows(trial: Trial, metrics: Sequence[str], store: Store) -> list[Row] | None:
     """Return a trial's rows for these metrics, or None if it has not been run.
 
     Metrics that were not asked for before, or whose code has changed, are computed from the scores.
@@ -93,12 +80,12 @@ def _stored_rows(trial: Trial, scorer: Scorer, metrics: Sequence[str], store: St
         return None
     stored, extra = found
     rows: list[Row] = extra["rows"]
-    fresh = extra["scoring"] == _scoring(scorer)
+    fresh = extra["scoring"] == _scoring(trial.task)
     if not fresh or set(metrics) - {row["metric"] for row in rows}:
         score, repeat = stored["score"].to_numpy(), stored["repeat"].to_numpy()
         splits = [trial.task.split(each) for each in trial.repeats]
         scored = Scored(splits, [score[repeat == each] for each in trial.repeats], **extra["measured"])
-        rows = scorer.rows(trial, scored, metrics)
+        rows = _scorer(trial.task).rows(trial, scored, metrics)
         _save(store, trial, stored, rows, extra["measured"])
     by_key = {(row["repeat"], row["metric"]): row for row in rows}
     named = {**trial.task.names, "predictor": trial.entry.name, "trial": trial.id}
@@ -110,15 +97,15 @@ def _save(
 ) -> None:
     extra = {
         "identity": trial.identity,
-        "scoring": _scoring(_scorer(trial.task)),
+        "scoring": _scoring(trial.task),
         "rows": rows,
         "measured": measured,
     }
     store.save(trial.id, scores, extra)
 
 
-def _scoring(scorer: Scorer) -> str:
-    return f"{_scoring_code()} {scorer.content}"
+def _scoring(task: Task) -> str:
+    return f"{_scoring_code()} {_scorer(task).content}"
 
 
 @cache

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from benchmarks.base import Benchmark
-from eval.grid.folder import Signature, sign
+from eval.grid.folder import Signature, claim_folder, sign
 from eval.provenance import device, versions
+from eval.task import Task
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,28 @@ def name_folder(benches: Sequence[Benchmark], kind: str) -> Path:
     """Return the default folder of a run: runs/BENCH, or runs/BENCH-KIND."""
     stems = "+".join(dict.fromkeys(Path(bench.info.key).stem for bench in benches))
     return Path("runs") / (stems if kind == "run" else f"{stems}-{kind}")
+
+
+def choose_folder(
+    benches: Sequence[Benchmark],
+    kind: str,
+    signature: Signature,
+    out: str | Path | None,
+    command: Command | None,
+) -> Path | None:
+    """Return the folder of a run; None from Python where none is named, to keep nothing.
+
+    Raises:
+        InputError: `out` holds another run, or files that no run has written.
+    """
+    if out is None and command is None:
+        return None
+    return claim_folder(None if out is None else Path(out), name_folder(benches, kind), kind, signature)
+
+
+def get_benches(tasks: Iterable[Task]) -> list[Benchmark]:
+    """Return the benchmarks of tasks, each once, in order."""
+    return list({id(task.bench): task.bench for task in tasks}.values())
 
 
 @contextmanager

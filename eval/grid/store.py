@@ -7,9 +7,9 @@ it was in and no others, and a metric that is asked for later needs no refit.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,6 +18,10 @@ from data.errors import TableError
 from data.files import atomic_path
 
 KEY = b"acerank"
+
+
+T = TypeVar("T")
+Rows = list[dict[str, Any]]
 
 
 class Store:
@@ -68,3 +72,37 @@ class Store:
         """Add rows to that file."""
         with (self.folder / name).open("a", encoding="utf-8") as file:
             file.write("".join(json.dumps(row) + "\n" for row in rows))
+
+    def resume(
+        self,
+        trials: Sequence[T],
+        find: Callable[[T], Rows | None],
+        run: Callable[[Sequence[T]], Iterator[tuple[int, Rows]]],
+        done: Callable[[T, bool], object],
+        name: str = "rows.jsonl",
+    ) -> Rows:
+        """Run the trials that are not stored yet; return the rows of all, in the order of `trials`.
+
+        Args:
+            trials: All trials.
+            find: Returns the rows of a stored trial, None for one that is missing.
+            run: Runs missing trials and stores them; yields the position and the rows of each as it finishes.
+            done: Called with each finished trial, and whether it was found here.
+            name: File that gets the rows as they come, and in the end all of them in order.
+        """
+        rows: dict[int, Rows] = {}
+        for index, trial in enumerate(trials):
+            if (found := find(trial)) is not None:
+                rows[index] = found
+                done(trial, True)
+        missing = [index for index in range(len(trials)) if index not in rows]
+        if missing:
+            self.write_rows((row for found in rows.values() for row in found), name)
+        for position, found in run([trials[index] for index in missing]):
+            index = missing[position]
+            rows[index] = found
+            self.append_rows(found, name)
+            done(trials[index], False)
+        ordered = [row for index in range(len(trials)) for row in rows[index]]
+        self.write_rows(ordered, name)
+        return ordered

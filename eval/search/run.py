@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,23 +31,16 @@ def run_trials(
         jobs: Processes; any number gives the same rows.
         done: Called with each finished trial, and whether it was found in the store.
     """
-    rows: dict[int, list[Row]] = {}
-    for index, trial in enumerate(trials):
-        if (found := load(trial, store)) is not None:
-            rows[index] = build_rows(trial, found)
-            done(trial, True)
-    missing = [index for index in range(len(trials)) if index not in rows]
-    if missing:
-        store.write_rows((row for found in rows.values() for row in found), ROWS)
-    work = [trials[index] for index in missing]
-    for position, searched in run_all(_run, (work, store.folder), range(len(work)), jobs):
-        index = missing[position]
-        rows[index] = build_rows(trials[index], searched)
-        store.append_rows(rows[index], ROWS)
-        done(trials[index], False)
-    ordered = [row for index in range(len(trials)) for row in rows[index]]
-    store.write_rows(ordered, ROWS)
-    return ordered
+
+    def find(trial: SearchTrial) -> list[Row] | None:
+        searched = load(trial, store)
+        return None if searched is None else build_rows(trial, searched)
+
+    def run(missing: Sequence[SearchTrial]) -> Iterator[tuple[int, list[Row]]]:
+        for position, searched in run_all(_run, (missing, store.folder), range(len(missing)), jobs):
+            yield position, build_rows(missing[position], searched)
+
+    return store.resume(trials, find, run, done, ROWS)
 
 
 def _run(shared: tuple[Sequence[SearchTrial], Path], index: int) -> Searched:

@@ -15,10 +15,10 @@ from joblib import cpu_count
 from benchmarks.base import Benchmark
 from data.errors import InputError
 from data.names import check_name
-from eval.grid.entries import Asked, build_entries, leave_out, parse
-from eval.grid.folder import Signature, claim_folder
-from eval.grid.plan import Loaded, as_list, file_hash, load_benchmark
-from eval.grid.session import Command, describe_run, name_folder, open_folder, show_progress
+from eval.grid.entries import Asked, build_entries, parse
+from eval.grid.folder import Signature
+from eval.grid.plan import Loaded, as_list, cite, file_hash, keep_possible, load_benchmarks
+from eval.grid.session import Command, choose_folder, describe_run, get_benches, open_folder, show_progress
 from eval.grid.store import Store
 from eval.grid.tasks import build_tasks
 from eval.provenance import code_hash
@@ -59,8 +59,7 @@ class SearchPlan:
     @property
     def benches(self) -> list[Benchmark]:
         """The benchmarks, in order."""
-        found = (each.trial.task.bench for each in self.trials)
-        return list({id(bench): bench for bench in found}.values())
+        return get_benches(each.trial.task for each in self.trials)
 
     @property
     def signature(self) -> Signature:
@@ -111,18 +110,14 @@ def build_search_plan(
     check_strategies(by, schedule)
     asked = _choose_predictors(predictors, settings, by, schedule)
     encoder_hash = file_hash(encoder) if encoder else ""
-    given = [bench] if isinstance(bench, str | Path | Benchmark) else bench
-    loaded = [
-        load_benchmark(each, as_list(weak), trusted_weak, target, offline=offline, table=table)
-        for each in given
-    ]
+    loaded = load_benchmarks(bench, weak, trusted_weak, target, offline=offline, table=table)
     code = code_hash(["eval.search.loop"])
     trials: list[SearchTrial] = []
     for each in loaded:
         tasks = _build_tasks(each, as_list(datasets), label, budget, seed)
         for task in tasks:
             check_size(task, schedule, build_pool(task, twins=twins))
-        own = _leave_out(asked, each.bench, tasks) if predictors is None else asked
+        own = keep_possible(asked, each.bench, tasks) if predictors is None else asked
         entries = build_entries(
             own, tasks, weak=each.weak, encoder=str(encoder or ""), encoder_hash=encoder_hash
         )
@@ -155,10 +150,7 @@ def run_search_plan(
     Raises:
         InputError: The folder holds another run.
     """
-    folder = None
-    if out is not None or command is not None:
-        default = name_folder(plan.benches, "search")
-        folder = claim_folder(None if out is None else Path(out), default, "search", plan.signature)
+    folder = choose_folder(plan.benches, "search", plan.signature, out, command)
     settings = describe_run(plan.benches, "search", plan.signature, command)
     settings |= {"regrets": plan.regrets}
     with open_folder(folder) as place:
@@ -226,13 +218,6 @@ def _build_tasks(
     return [replace(task, train_size=budget) for task in tasks]
 
 
-def _leave_out(asked: Sequence[Asked], bench: Benchmark, tasks: Sequence[Task]) -> list[Asked]:
-    kept, lines = leave_out(asked, bench, tasks)
-    for line in lines:
-        _log.info(line)
-    return kept
-
-
 def _choose_cost(asked: str | None, bench: Benchmark) -> str:
     """Return the column of training times; "" if the table has none, or several and none was asked for.
 
@@ -270,7 +255,5 @@ def _describe(trials: Sequence[SearchTrial], loaded: Sequence[Loaded], schedule:
     for note in notes:
         _log.info(note)
     for each in loaded:
-        bench, info = each.bench, each.bench.info
-        notes += [f"{info.title}: {bench.size_note}", *bench.notices, info.notes]
-        notes.append(f"Cite: {info.citation}. Licence: {info.licence}.")
+        notes += [f"{each.bench.info.title}: {each.bench.size_note}", *cite(each.bench)]
     return [note for note in notes if note]
