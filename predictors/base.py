@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, Protocol, Self
@@ -15,13 +14,7 @@ from data.graphs import Graphs
 from data.names import check_name
 from data.space import SearchSpace
 from predictors.errors import PredictorError, check_scores, describe_failure
-from predictors.hyperparameters import (
-    changed_parameters,
-    check_arguments,
-    one_line,
-    parameter_defaults,
-    snake_case,
-)
+from predictors.hyperparameters import Parametrised, one_line
 
 
 class Repeats(Protocol):
@@ -32,7 +25,7 @@ class Repeats(Protocol):
         ...
 
 
-class Predictor(ABC):
+class Predictor(Parametrised):
     """A ranker of architectures.
 
     A subclass stores its keyword-only hyper-parameters in `__init__` under their own names and implements
@@ -51,31 +44,11 @@ class Predictor(ABC):
         quick: Hyper-parameters that make a slow predictor quick, for trying things out.
     """
 
+    role: ClassVar[str] = "predictor"
+    package: ClassVar[str] = "predictors"
     canonical: ClassVar[bool] = True
     max_train_size: ClassVar[int | None] = None
     quick: ClassVar[Mapping[str, Any]] = {}
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:  # noqa: ANN401
-        """Check the arguments of the constructor before it runs.
-
-        Raises:
-            UnknownNameError: An unknown hyper-parameter; the closest name is given.
-            InputError: Positional arguments where the constructor takes keywords only, or a class that does
-                not implement `_fit` and `_predict`.
-        """
-        if inspect.isabstract(cls):
-            raise InputError(
-                f"{cls.__name__} cannot be used as a predictor: it does not implement "
-                f"{', '.join(sorted(cls.__abstractmethods__))}"
-            )
-        check_arguments(cls, args, kwargs)
-        return super().__new__(cls)
-
-    def __repr__(self) -> str:
-        """Return one line: the class and the hyper-parameters that differ from their defaults."""
-        own = {name: vars(self).get(name, "?") for name in self.defaults()}
-        changed = changed_parameters(own, self.defaults())
-        return f"{type(self).__name__}({', '.join(f'{k}={one_line(v)}' for k, v in changed.items())})"
 
     def lacks(self, weak: Collection[str]) -> tuple[str, ...]:
         """Return the weak labels that this predictor requires and that are not among `weak`."""
@@ -86,35 +59,13 @@ class Predictor(ABC):
         """Return (n,) which architectures it can score: all, but for a floor with missing values."""
         return np.ones(len(graphs), bool)
 
-    @classmethod
-    def defaults(cls) -> dict[str, Any]:
-        """Return every hyper-parameter with its default value."""
-        return parameter_defaults(cls)
-
-    def params(self) -> dict[str, Any]:
-        """Return every hyper-parameter with its current value."""
-        missing = [name for name in self.defaults() if not hasattr(self, name)]
-        if missing:
-            raise InputError(
-                f"predictor '{self.name}': its constructor must store {', '.join(missing)} under "
-                f"{'their' if len(missing) > 1 else 'its'} own name"
-            )
-        return {name: getattr(self, name) for name in self.defaults()}
-
-    def changed(self) -> dict[str, Any]:
-        """Return the hyper-parameters whose values differ from their defaults."""
-        return changed_parameters(self.params(), self.defaults())
-
-    def clone(self) -> Self:
-        """Return an unfitted copy with the same hyper-parameters."""
-        return type(self)(**self.params())
-
     @property
     def name(self) -> str:
         """Name in the registry; for a class from elsewhere, its class name in snake case."""
-        module = type(self).__module__
-        inside = module.startswith("predictors.") and module.count(".") == 1
-        return module.rpartition(".")[2] if inside else snake_case(type(self).__name__)
+        return self.get_name()
+
+    def _called(self) -> str:
+        return self.name
 
     def fit(self, graphs: Graphs, y: np.ndarray, *, seed: int = 0) -> Self:
         """Learn from n architectures and their labels.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 import re
+from abc import ABC
 from collections.abc import Mapping, Sequence
 from reprlib import Repr
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from data.errors import InputError
 from data.names import check_name
@@ -31,8 +32,22 @@ def parameter_defaults(kind: type) -> dict[str, Any]:
     return {p.name: p.default for p in _parameters(kind) if p.kind in _NAMED}
 
 
-def check_arguments(kind: type, args: Sequence[object], kwargs: Mapping[str, object]) -> None:
+def check_arguments(
+    kind: type,
+    args: Sequence[object],
+    kwargs: Mapping[str, object],
+    *,
+    noun: str = "hyper-parameter",
+    owner: str = "",
+) -> None:
     """Check that a constructor takes these arguments.
+
+    Args:
+        kind: The class.
+        args: Positional arguments.
+        kwargs: Keyword arguments.
+        noun: What messages call an argument.
+        owner: Whose arguments messages say they are; the class's by default.
 
     Raises:
         UnknownNameError: An unknown argument; the closest names are given.
@@ -44,10 +59,84 @@ def check_arguments(kind: type, args: Sequence[object], kwargs: Mapping[str, obj
     any_positional = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     if len(args) > len(positional) and not any_positional:
         known = ", ".join(f"{name}=..." for name in named) or "none"
-        raise InputError(f"{kind.__name__}: hyper-parameters are keyword arguments ({known}), not {args!r}")
+        raise InputError(f"{kind.__name__}: {noun}s are keyword arguments ({known}), not {args!r}")
     if not any(p.kind is p.VAR_KEYWORD for p in parameters):
         for name in kwargs:
-            check_name(f"hyper-parameter of {kind.__name__}", name, named)
+            check_name(f"{noun} of {owner or kind.__name__}", name, named)
+
+
+class Parametrised(ABC):
+    """A class whose constructor stores its keyword-only parameters under their own names.
+
+    Attributes:
+        role: What its instances are, for messages: "predictor", "strategy".
+        noun: What messages call a parameter.
+        package: Package whose modules give the classes in them their names.
+    """
+
+    role: ClassVar[str]
+    noun: ClassVar[str] = "hyper-parameter"
+    package: ClassVar[str]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:  # noqa: ANN401
+        """Check the arguments of the constructor before it runs.
+
+        Raises:
+            UnknownNameError: An unknown parameter; the closest names are given.
+            InputError: Positional arguments where the constructor takes keywords only, or a class with
+                abstract methods.
+        """
+        if inspect.isabstract(cls):
+            missing = ", ".join(sorted(cls.__abstractmethods__))
+            raise InputError(
+                f"{cls.__name__} cannot be used as a {cls.role}: it does not implement {missing}"
+            )
+        check_arguments(cls, args, kwargs, noun=cls.noun, owner=cls._owner())
+        return super().__new__(cls)
+
+    def __repr__(self) -> str:
+        """Return one line: the class and the parameters that differ from their defaults."""
+        own = {name: vars(self).get(name, "?") for name in self.defaults()}
+        changed = changed_parameters(own, self.defaults())
+        return f"{type(self).__name__}({', '.join(f'{k}={one_line(v)}' for k, v in changed.items())})"
+
+    @classmethod
+    def _owner(cls) -> str:
+        """Return whose a parameter is, for messages."""
+        return cls.__name__
+
+    @classmethod
+    def get_name(cls) -> str:
+        """Return the name in the registry; for a class from elsewhere, its class name in snake case."""
+        package, _, stem = cls.__module__.rpartition(".")
+        return stem if package == cls.package else snake_case(cls.__name__)
+
+    def _called(self) -> str:
+        """Return its name, for messages."""
+        return self.get_name()
+
+    @classmethod
+    def defaults(cls) -> dict[str, Any]:
+        """Return every parameter with its default value."""
+        return parameter_defaults(cls)
+
+    def params(self) -> dict[str, Any]:
+        """Return every parameter with its current value."""
+        missing = [name for name in self.defaults() if not hasattr(self, name)]
+        if missing:
+            raise InputError(
+                f"{self.role} '{self._called()}': its constructor must store {', '.join(missing)} under "
+                f"{'their' if len(missing) > 1 else 'its'} own name"
+            )
+        return {name: getattr(self, name) for name in self.defaults()}
+
+    def changed(self) -> dict[str, Any]:
+        """Return the parameters whose values differ from their defaults."""
+        return changed_parameters(self.params(), self.defaults())
+
+    def clone(self) -> Self:
+        """Return a new instance with the same parameters."""
+        return type(self)(**self.params())
 
 
 def changed_parameters(params: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:

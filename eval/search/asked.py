@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from data.errors import InputError
+from data.names import check_name
 from eval.grid.written import parse_value, shorten_name, split_items, split_name, split_parameter
 from eval.provenance import code_hash
 from eval.search.strategies import REGISTRY, Strategy
@@ -90,8 +91,9 @@ def _from_text(text: str) -> tuple[str, Strategy]:
     if not (isinstance(kind, type) and issubclass(kind, Strategy)):
         raise InputError(f"'{name}' is not a strategy: it does not derive from eval.search.Strategy")
     given = dict(split_parameter(item, text) for item in items)
-    kind.check_parameters(given)
     defaults = kind.defaults()
+    for key in given:
+        check_name(f"parameter of strategy {kind.get_name()}", key, defaults)
     params = {key: parse_value(f"{name}.{key}", value, defaults[key]) for key, value in given.items()}
     return shorten_name(name), _make(kind, **params)
 

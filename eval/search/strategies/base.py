@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from abc import abstractmethod
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 
 from data.errors import InputError
 from data.graphs import Graphs
-from data.names import check_name
-from predictors.hyperparameters import changed_parameters, one_line, parameter_defaults, snake_case
+from predictors.hyperparameters import Parametrised
 
 
 @dataclass(frozen=True)
@@ -65,7 +62,7 @@ class View:
         return self.candidates[order[firsts[:size]]]
 
 
-class Strategy(ABC):
+class Strategy(Parametrised):
     """Decides what a search queries after its first, random batch.
 
     A subclass implements `choose` and stores its keyword-only parameters in `__init__` under their own names.
@@ -77,65 +74,14 @@ class Strategy(ABC):
             label at once.
     """
 
+    role: ClassVar[str] = "strategy"
+    noun: ClassVar[str] = "parameter"
+    package: ClassVar[str] = "eval.search.strategies"
     uses_scores: ClassVar[bool] = True
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:  # noqa: ANN401
-        """Check the arguments of the constructor before it runs.
-
-        Raises:
-            UnknownNameError: An unknown parameter; the closest names are given.
-            InputError: Positional arguments, or a class that does not implement `choose`.
-        """
-        if inspect.isabstract(cls):
-            missing = ", ".join(sorted(cls.__abstractmethods__))
-            raise InputError(f"{cls.__name__} cannot be used as a strategy: it does not implement {missing}")
-        cls.check_parameters(kwargs)
-        if args:
-            known = ", ".join(f"{name}=..." for name in cls.defaults()) or "none"
-            raise InputError(f"{cls.__name__}: parameters are keyword arguments ({known}), not {args!r}")
-        return super().__new__(cls)
-
-    def __repr__(self) -> str:
-        """Return one line: the class and the parameters that differ from their defaults."""
-        own = {name: vars(self).get(name, "?") for name in self.defaults()}
-        changed = changed_parameters(own, self.defaults())
-        return f"{type(self).__name__}({', '.join(f'{k}={one_line(v)}' for k, v in changed.items())})"
-
     @classmethod
-    def defaults(cls) -> dict[str, Any]:
-        """Return every parameter with its default value."""
-        return parameter_defaults(cls)
-
-    @classmethod
-    def check_parameters(cls, params: Mapping[str, object]) -> None:
-        """Raise UnknownNameError with the closest names for a parameter that this strategy does not have."""
-        for name in params:
-            check_name(f"parameter of strategy {cls.get_name()}", name, cls.defaults())
-
-    @classmethod
-    def get_name(cls) -> str:
-        """Return its name in the registry; for a class from elsewhere, its class name in snake case."""
-        package = __name__.rpartition(".")[0]
-        module, _, stem = cls.__module__.rpartition(".")
-        return stem if module == package else snake_case(cls.__name__)
-
-    def params(self) -> dict[str, Any]:
-        """Return every parameter with its current value."""
-        missing = [name for name in self.defaults() if not hasattr(self, name)]
-        if missing:
-            raise InputError(
-                f"strategy '{self.get_name()}': its constructor must store {', '.join(missing)} under "
-                f"{'their' if len(missing) > 1 else 'its'} own name"
-            )
-        return {name: getattr(self, name) for name in self.defaults()}
-
-    def changed(self) -> dict[str, Any]:
-        """Return the parameters whose values differ from their defaults."""
-        return changed_parameters(self.params(), self.defaults())
-
-    def clone(self) -> Self:
-        """Return a new strategy with the same parameters."""
-        return type(self)(**self.params())
+    def _owner(cls) -> str:
+        return f"strategy {cls.get_name()}"
 
     @abstractmethod
     def choose(self, view: View, size: int, rng: np.random.Generator) -> np.ndarray:
