@@ -34,7 +34,17 @@ _LAZY = {  # imported when asked for: listing names imports no numerical library
     "Pretrains": "predictors.pretraining",
 }
 _NOT_PREDICTORS = frozenset(
-    {"adapter", "base", "contract", "errors", "hyperparameters", "identity", "pretraining", "sources"}
+    {
+        "adapter",
+        "base",
+        "contract",
+        "errors",
+        "hyperparameters",
+        "identity",
+        "label_scale",
+        "pretraining",
+        "sources",
+    }
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Literal, Protocol, Self, overload
 
 import numpy as np
 
@@ -13,15 +13,29 @@ from data.errors import AcerankError, InputError
 from data.graphs import Graphs
 from data.names import check_name
 from data.space import SearchSpace
-from predictors.errors import PredictorError, check_scores, describe_failure
+from predictors.errors import PredictorError, check_scores, check_std, describe_failure
 from predictors.hyperparameters import Parametrised, one_line
+from predictors.label_scale import LabelScale, standardise
+
+__all__ = ["LabelScale", "Predictor", "Repeats", "predict_canonical", "standardise", "with_params"]
+
+ScoresAndStd = tuple[np.ndarray, np.ndarray]
 
 
 class Repeats(Protocol):
     """Several fitted copies of one predictor, scored together."""
 
-    def predict(self, graphs: Graphs) -> np.ndarray:
-        """Return the scores (repeats, n) of n architectures, higher is better."""
+    @overload
+    def predict(self, graphs: Graphs, *, return_std: Literal[False] = False) -> np.ndarray: ...
+
+    @overload
+    def predict(self, graphs: Graphs, *, return_std: Literal[True]) -> ScoresAndStd: ...
+
+    def predict(self, graphs: Graphs, *, return_std: bool = False) -> np.ndarray | ScoresAndStd:
+        """Return the scores (repeats, n) of n architectures, higher is better.
+
+        With `return_std`, return scores and standard deviations, both (repeats, n); see Predictor.predict.
+        """
         ...
 
 
@@ -33,13 +47,16 @@ class Predictor(Parametrised):
     labels and computes canonical forms.
 
     `fit` sees what a user would have: the training architectures and their labels. Labels reach `_fit`
-    standardised (mean 0, deviation 1, rounded to 1e-9; all 0 if constant): scores are only an order, so
-    the unit of the labels cannot matter.
+    standardised (mean 0, deviation 1, rounded to 1e-9), or as normal scores of their ranks if
+    `normal_labels`; all 0 if constant. Scores are only an order, so the unit of the labels cannot matter.
 
     Attributes:
         canonical: Whether architectures reach `_fit` and `_predict` in their canonical form
             (`Graphs.effective`), so that twins score alike. False for predictors that do not look at graphs,
             and for published methods that tell twins apart.
+        has_std: Whether it says how sure it is: `predict(graphs, return_std=True)`, by `_predict_std`.
+        normal_labels: Whether labels reach `_fit` as the normal scores of their ranks (ties averaged), not
+            standardised; see predictors.label_scale.
         max_train_size: Largest number of training labels that it can learn from; None for no known limit.
         quick: Hyper-parameters that make a slow predictor quick, for trying things out.
     """
@@ -47,6 +64,8 @@ class Predictor(Parametrised):
     role: ClassVar[str] = "predictor"
     package: ClassVar[str] = "predictors"
     canonical: ClassVar[bool] = True
+    has_std: ClassVar[bool] = False
+    normal_labels: ClassVar[bool] = False
     max_train_size: ClassVar[int | None] = None
     quick: ClassVar[Mapping[str, Any]] = {}
 
@@ -85,23 +104,50 @@ class Predictor(Parametrised):
         """
         labels = self._check_labels(graphs, y)
         self._check_weak(graphs)
+        scale = LabelScale.fit(labels, normal=self.normal_labels)
         with self._naming_errors("_fit"):
-            self._fit(graphs.effective() if self.canonical else graphs, standardise(labels), seed)
-        self.space_ = graphs.space
+            self._fit(graphs.effective() if self.canonical else graphs, scale(labels), seed)
+        self.space_, self.label_scale_ = graphs.space, scale
         return self
 
-    def predict(self, graphs: Graphs) -> np.ndarray:
+    @overload
+    def predict(self, graphs: Graphs, *, return_std: Literal[False] = False) -> np.ndarray: ...
+
+    @overload
+    def predict(self, graphs: Graphs, *, return_std: Literal[True]) -> ScoresAndStd: ...
+
+    def predict(self, graphs: Graphs, *, return_std: bool = False) -> np.ndarray | ScoresAndStd:
         """Return the scores (n,) of n architectures, higher is better.
 
+        Args:
+            graphs: The n architectures.
+            return_std: Whether to also return (n,) predictive standard deviations of a label, noise included,
+                in the unit of `label_units`: the scores are then the predictive means.
+
         Raises:
-            InputError: The predictor is not fitted, or was fitted on another space.
-            PredictorError: `_predict` failed, or did not return one finite number per architecture.
+            InputError: The predictor is not fitted, was fitted on another space, or does not say how sure it
+                is (`has_std`).
+            PredictorError: `_predict` or `_predict_std` failed, or did not return one finite number per
+                architecture.
         """
-        if not hasattr(self, "space_"):
-            raise InputError(f"predictor '{self.name}' must be fitted before it can predict")
+        self._check_fitted()
         self._check_space(graphs, self.space_)
         self._check_weak(graphs)
-        return predict_canonical(self, self._predict, graphs)
+        if not return_std:
+            return predict_canonical(self, self._predict, graphs)
+        self.check_has_std()
+        return predict_std_canonical(self, self._predict_std, graphs)
+
+    def label_units(self, y: np.ndarray) -> np.ndarray:
+        """Return labels (n,) in the unit of the scores and deviations of `predict(..., return_std=True)`.
+
+        The unit is that of the labels that reached `_fit`; see predictors.label_scale.LabelScale.
+
+        Raises:
+            InputError: The predictor is not fitted.
+        """
+        self._check_fitted()
+        return self.label_scale_(y)
 
     def fit_repeats(
         self, graphs: Sequence[Graphs], ys: Sequence[np.ndarray], seeds: Sequence[int]
@@ -122,11 +168,34 @@ class Predictor(Parametrised):
 
     @abstractmethod
     def _fit(self, graphs: Graphs, y: np.ndarray, seed: int) -> None:
-        """Learn from architectures (canonical if `canonical`) and standardised labels (n,)."""
+        """Learn from architectures (canonical if `canonical`) and scaled labels (n,), see the class."""
 
     @abstractmethod
     def _predict(self, graphs: Graphs) -> np.ndarray:
         """Return the scores (n,) of architectures (canonical and distinct if `canonical`)."""
+
+    def _predict_std(self, graphs: Graphs) -> ScoresAndStd:
+        """Return scores (n,), those of `_predict`, and the predictive standard deviation (n,) of a label.
+
+        Only called if `has_std`; deviations include the noise of a label and are in the unit of the labels
+        that reached `_fit`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} sets has_std and does not implement _predict_std")
+
+    def check_has_std(self) -> None:
+        """Check that this predictor says how sure it is.
+
+        Raises:
+            InputError: It does not; names those that do.
+        """
+        if not self.has_std:
+            from predictors import REGISTRY
+
+            able = [name for name in REGISTRY if getattr(REGISTRY[name], "has_std", False) is True]
+            raise InputError(
+                f"predictor '{self.name}' does not say how sure it is (return_std); these do: "
+                f"{', '.join(able)}"
+            )
 
     def check_train_size(self, train_size: int) -> None:
         """Check that this predictor can learn from `train_size` labels.
@@ -170,6 +239,10 @@ class Predictor(Parametrised):
                 f"predictor '{self.name}': {method} failed{settings}: {describe_failure(error)}"
             ) from error
 
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "space_"):
+            raise InputError(f"predictor '{self.name}' must be fitted before it can predict")
+
     def _check_space(self, graphs: Graphs, fitted: SearchSpace) -> None:
         if graphs.space != fitted:
             raise InputError(
@@ -187,8 +260,17 @@ class _Loop:
     def __init__(self, fitted: Sequence[Predictor]) -> None:
         self.fitted = fitted
 
-    def predict(self, graphs: Graphs) -> np.ndarray:
-        return np.stack([predictor.predict(graphs) for predictor in self.fitted])
+    @overload
+    def predict(self, graphs: Graphs, *, return_std: Literal[False] = False) -> np.ndarray: ...
+
+    @overload
+    def predict(self, graphs: Graphs, *, return_std: Literal[True]) -> ScoresAndStd: ...
+
+    def predict(self, graphs: Graphs, *, return_std: bool = False) -> np.ndarray | ScoresAndStd:
+        if not return_std:
+            return np.stack([predictor.predict(graphs) for predictor in self.fitted])
+        both = [predictor.predict(graphs, return_std=True) for predictor in self.fitted]
+        return np.stack([scores for scores, _ in both]), np.stack([std for _, std in both])
 
 
 def predict_canonical(
@@ -208,20 +290,49 @@ def predict_canonical(
     Raises:
         PredictorError: `predict` failed, or returned anything else.
     """
-    rows, inverse = graphs.unique() if predictor.canonical else (np.arange(len(graphs)), slice(None))
-    asked = graphs.take(rows).effective() if predictor.canonical else graphs
+    asked, inverse = _distinct(predictor, graphs)
     with predictor._naming_errors("_predict"):
         scores = predict(asked)
     who = f"predictor '{predictor.name}': _predict"
-    return check_scores(who, scores, len(rows), repeats=repeats)[..., inverse]
+    return check_scores(who, scores, len(asked), repeats=repeats)[..., inverse]
 
 
-def standardise(y: np.ndarray) -> np.ndarray:
-    """Return labels (n,) with mean 0 and deviation 1, rounded to 1e-9 so that their unit leaves no trace."""
-    spread = y.std()
-    if spread <= 1e-12 * max(1.0, np.abs(y).max()):
-        return np.zeros_like(y)
-    return np.round((y - y.mean()) / spread, 9)
+def predict_std_canonical(
+    predictor: Predictor, predict_std: Callable[[Graphs], object], graphs: Graphs, *, repeats: bool = False
+) -> ScoresAndStd:
+    """Score architectures and say how sure the scores are; see predict_canonical.
+
+    Args:
+        predictor: The predictor that `predict_std` belongs to.
+        predict_std: Graphs to scores and standard deviations, each (n,) or (repeats, n).
+        graphs: n architectures.
+        repeats: Whether there is an axis of repeats.
+
+    Returns:
+        Scores and standard deviations, each (n,) or (repeats, n), all finite, no deviation negative.
+
+    Raises:
+        PredictorError: `predict_std` failed, or returned anything else.
+    """
+    asked, inverse = _distinct(predictor, graphs)
+    with predictor._naming_errors("_predict_std"):
+        both = predict_std(asked)
+    who = f"predictor '{predictor.name}': _predict_std"
+    if not isinstance(both, tuple) or len(both) != 2:
+        raise PredictorError(f"{who} returned {one_line(both)}; it must return a pair: scores, deviations")
+    scores = check_scores(who, both[0], len(asked), repeats=repeats)
+    std = check_std(who, both[1], len(asked), repeats=repeats)
+    if scores.shape != std.shape:
+        raise PredictorError(f"{who} returned scores of shape {scores.shape} and deviations of {std.shape}")
+    return scores[..., inverse], std[..., inverse]
+
+
+def _distinct(predictor: Predictor, graphs: Graphs) -> tuple[Graphs, np.ndarray | slice]:
+    """Return what a predictor is asked about, and where each architecture is in it."""
+    if not predictor.canonical:
+        return graphs, slice(None)
+    rows, inverse = graphs.unique()
+    return graphs.take(rows).effective(), inverse
 
 
 def with_params(predictor: Predictor, **params: Any) -> Predictor:  # noqa: ANN401

@@ -22,7 +22,9 @@ def describe_failure(error: BaseException) -> str:
     return f"{type(error).__name__}{': ' if text else ''}{text}{where}"
 
 
-def check_scores(who: str, scores: object, n: int, *, repeats: bool = False) -> np.ndarray:
+def check_scores(
+    who: str, scores: object, n: int, *, repeats: bool = False, noun: str = "scores"
+) -> np.ndarray:
     """Return scores as float64.
 
     Args:
@@ -30,6 +32,7 @@ def check_scores(who: str, scores: object, n: int, *, repeats: bool = False) -> 
         scores: What the method returned.
         n: Number of architectures.
         repeats: Whether there is an axis of repeats in front.
+        noun: What messages call the numbers.
 
     Returns:
         (n,) or (repeats, n) finite scores.
@@ -57,7 +60,26 @@ def check_scores(who: str, scores: object, n: int, *, repeats: bool = False) -> 
     bad = np.argwhere(~np.isfinite(array))
     if len(bad):
         raise PredictorError(
-            f"{who} returned {len(bad)} scores that are NaN or infinite, the first at position "
+            f"{who} returned {len(bad)} {noun} that are NaN or infinite, the first at position "
             f"{bad[0][-1]}; it must return {expected}"
+        )
+    return array
+
+
+def check_std(who: str, std: object, n: int, *, repeats: bool = False) -> np.ndarray:
+    """Return standard deviations as float64; arguments are those of check_scores.
+
+    Returns:
+        (n,) or (repeats, n) finite deviations of at least 0.
+
+    Raises:
+        PredictorError: None, another shape, not numbers, NaN, infinite or negative.
+    """
+    array = check_scores(who, std, n, repeats=repeats, noun="standard deviations")
+    negative = np.argwhere(array < 0)
+    if len(negative):
+        raise PredictorError(
+            f"{who} returned {len(negative)} negative standard deviations, the first at position "
+            f"{negative[0][-1]}; a standard deviation is at least 0"
         )
     return array

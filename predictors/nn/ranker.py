@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import Literal, overload
 
 import numpy as np
 import torch
@@ -13,7 +14,14 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from data.errors import InputError
 from data.graphs import Graphs
-from predictors.base import Predictor, Repeats, predict_canonical, standardise
+from predictors.base import (
+    LabelScale,
+    Predictor,
+    Repeats,
+    ScoresAndStd,
+    predict_canonical,
+    predict_std_canonical,
+)
 from predictors.nn.graph import Inputs
 from predictors.nn.layers import Generators, generators
 from predictors.nn.losses import Loss, parse_loss
@@ -67,7 +75,8 @@ class TorchRanker(Predictor):
         """Train one copy for each (graphs, y, seed), all in one batched program."""
         if len({len(g) for g in graphs}) > 1:
             return super().fit_repeats(graphs, ys, seeds)
-        labels = [standardise(self._check_labels(g, y)) for g, y in zip(graphs, ys, strict=True)]
+        checked = [self._check_labels(g, y) for g, y in zip(graphs, ys, strict=True)]
+        labels = [LabelScale.fit(y, normal=self.normal_labels)(y) for y in checked]
         for g in graphs:
             self._check_weak(g)
         canonical = [g.effective() if self.canonical else g for g in graphs]
@@ -81,10 +90,21 @@ class TorchRanker(Predictor):
     def _predict(self, graphs: Graphs) -> np.ndarray:
         return self.scores(self.net_, graphs)[0]
 
+    def _predict_std(self, graphs: Graphs) -> ScoresAndStd:
+        scores, std = self.scores_std(self.net_, graphs)
+        return scores[0], std[0]
+
     def scores(self, net: nn.Module, graphs: Graphs) -> np.ndarray:
         """Return the scores (r, n) that a trained network gives n architectures."""
         inputs = self._inputs(graphs)
         return apply(net, inputs).double().numpy()
+
+    def scores_std(self, net: nn.Module, graphs: Graphs) -> ScoresAndStd:
+        """Return scores (r, n), those of `scores`, and the predictive standard deviations (r, n) of a label.
+
+        A network that says how sure it is sets `has_std` and implements this.
+        """
+        raise NotImplementedError(f"{type(self).__name__} sets has_std and does not implement scores_std")
 
     def _train(self, graphs: Sequence[Graphs], labels: np.ndarray, seeds: Sequence[int]) -> nn.Module:
         inputs = stack([self._inputs(g) for g in graphs])
@@ -137,12 +157,20 @@ class _Ensemble:
     def __init__(self, predictor: TorchRanker, net: nn.Module, graphs: Graphs) -> None:
         self.predictor, self.net, self.space = predictor, net, graphs.space
 
-    def predict(self, graphs: Graphs) -> np.ndarray:
-        self.predictor._check_space(graphs, self.space)
-        self.predictor._check_weak(graphs)
-        return predict_canonical(
-            self.predictor, lambda g: self.predictor.scores(self.net, g), graphs, repeats=True
-        )
+    @overload
+    def predict(self, graphs: Graphs, *, return_std: Literal[False] = False) -> np.ndarray: ...
+
+    @overload
+    def predict(self, graphs: Graphs, *, return_std: Literal[True]) -> ScoresAndStd: ...
+
+    def predict(self, graphs: Graphs, *, return_std: bool = False) -> np.ndarray | ScoresAndStd:
+        own, net = self.predictor, self.net
+        own._check_space(graphs, self.space)
+        own._check_weak(graphs)
+        if not return_std:
+            return predict_canonical(own, lambda g: own.scores(net, g), graphs, repeats=True)
+        own.check_has_std()
+        return predict_std_canonical(own, lambda g: own.scores_std(net, g), graphs, repeats=True)
 
 
 def apply(net: nn.Module, inputs: Inputs) -> Tensor:
