@@ -38,6 +38,8 @@ _NOT_PREDICTORS = frozenset(
         "adapter",
         "base",
         "contract",
+        "contract_case",
+        "contract_std",
         "errors",
         "hyperparameters",
         "identity",

@@ -13,7 +13,7 @@ from data import encode
 from data.errors import AcerankError, InputError
 from data.graphs import Graphs
 from data.names import check_name
-from predictors.base import Predictor
+from predictors.base import Predictor, ScoresAndStd
 from predictors.errors import PredictorError
 from predictors.hyperparameters import one_line, parameter_defaults, snake_case
 from predictors.identity import changed_arguments, describe_object, identify
@@ -87,6 +87,11 @@ class Adapted(Predictor):
     Every fit uses a fresh copy: `sklearn.base.clone` if there is `get_params`, else a deep copy of the object
     as it was given. The seed is passed as `fit(..., seed=)` if `fit` has that argument; else every
     `random_state` and `seed` among `get_params()` is set to it.
+
+    It says how sure it is if its `predict` (of a pipeline, its last step's) has an argument `return_std`, as
+    in scikit-learn: `predict(..., return_std=True)` then returns means and deviations of standardised labels.
+    Whether these include the noise of a label is up to the object: scikit-learn's Gaussian process only
+    includes that of a WhiteKernel.
     """
 
     canonical: ClassVar[bool] = False
@@ -110,6 +115,11 @@ class Adapted(Predictor):
         """The name that was given; else the class name of the object, of a pipeline its last step's."""
         return self._name or _name(self.estimator)
 
+    @property
+    def has_std(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether the object's `predict` takes `return_std`."""
+        return _takes(_last_step(self.estimator).predict, "return_std")
+
     @classmethod
     def defaults(cls) -> dict[str, Any]:
         """Return nothing: the hyper-parameters depend on the object, see `params`."""
@@ -130,7 +140,7 @@ class Adapted(Predictor):
     def clone(self) -> Self:
         """Return an unfitted copy."""
         twin = copy.copy(self)
-        for learned in ("model_", "space_"):
+        for learned in ("model_", "space_", "label_scale_"):
             vars(twin).pop(learned, None)
         return twin
 
@@ -139,6 +149,9 @@ class Adapted(Predictor):
 
     def _predict(self, graphs: Graphs) -> np.ndarray:
         return self.model_.predict(self._inputs(graphs))
+
+    def _predict_std(self, graphs: Graphs) -> ScoresAndStd:
+        return self.model_.predict(self._inputs(graphs), return_std=True)
 
     def _inputs(self, graphs: Graphs) -> Any:  # noqa: ANN401
         return graphs
@@ -203,7 +216,7 @@ def fit_copy(estimator: Any, inputs: object, y: np.ndarray, seed: int) -> Any:  
         fresh: Any = clone(estimator)
     else:
         fresh = copy.deepcopy(estimator)
-    if _takes_seed(fresh.fit):
+    if _takes(fresh.fit, "seed"):
         fresh.fit(inputs, y, seed=seed)
         return fresh
     if has_params:
@@ -214,19 +227,25 @@ def fit_copy(estimator: Any, inputs: object, y: np.ndarray, seed: int) -> Any:  
     return fresh
 
 
-def _takes_seed(fit: Callable[..., object]) -> bool:
+def _takes(method: Callable[..., object], argument: str) -> bool:
+    """Return whether a method names an argument in its signature."""
     try:
-        seed = inspect.signature(fit).parameters.get("seed")
+        found = inspect.signature(method).parameters.get(argument)
     except (ValueError, TypeError):  # compiled methods have no signature
         return False
-    return seed is not None and seed.kind is not seed.VAR_KEYWORD
+    return found is not None and found.kind is not found.VAR_KEYWORD
+
+
+def _last_step(estimator: Any) -> Any:  # noqa: ANN401
+    """Return the last step of a pipeline, and anything else as it is."""
+    steps = getattr(estimator, "steps", None)
+    if isinstance(steps, list) and steps and isinstance(steps[-1], tuple):
+        return _last_step(steps[-1][-1])
+    return estimator
 
 
 def _name(estimator: object) -> str:
-    steps = getattr(estimator, "steps", None)
-    if isinstance(steps, list) and steps and isinstance(steps[-1], tuple):
-        return _name(steps[-1][-1])
-    return snake_case(type(estimator).__name__)
+    return snake_case(type(_last_step(estimator)).__name__)
 
 
 def _encoding_name(encoding: str | Encoding) -> str:

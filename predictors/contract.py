@@ -7,7 +7,6 @@ import random
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,11 +14,20 @@ import numpy as np
 from data.errors import InputError
 from data.graphs import Graphs
 from predictors.adapter import Adapted, as_predictor
-from predictors.base import Predictor
+from predictors.contract_case import (
+    SEED,
+    BrokenError,
+    Case,
+    SkipError,
+    check_close,
+    check_equal,
+    check_shape,
+)
+from predictors.contract_std import STD_RULES
 from predictors.errors import describe_failure
 from predictors.hyperparameters import one_line
 
-N_TRAIN, N_TEST, SEED = 24, 60, 5
+N_TRAIN, N_TEST = 24, 60
 
 
 @dataclass(frozen=True)
@@ -35,14 +43,6 @@ class Finding:
     rule: str
     outcome: str
     message: str = ""
-
-
-class _BrokenError(Exception):
-    """A rule is broken; the message says how."""
-
-
-class _SkipError(Exception):
-    """A rule does not apply; the message says why."""
 
 
 def check(predictor: object, graphs: Graphs, y: np.ndarray) -> list[Finding]:
@@ -87,47 +87,14 @@ def _case(predictor: object, graphs: Graphs, y: np.ndarray) -> Case:
 def _run(rule: str, test: Callable[[Case], None], case: Case) -> Finding:
     try:
         test(case)
-    except _SkipError as reason:
+    except SkipError as reason:
         return Finding(rule, "skip", str(reason))
-    except _BrokenError as broken:
+    except BrokenError as broken:
         return Finding(rule, "fail", str(broken))
     except Exception as error:
         ours = isinstance(error, InputError)
         return Finding(rule, "fail", str(error) if ours else describe_failure(error))
     return Finding(rule, "pass")
-
-
-@dataclass(frozen=True)
-class Case:
-    """A predictor and what it is checked with.
-
-    Attributes:
-        make: Returns a new unfitted predictor.
-        train: Training architectures.
-        y: (n,) their labels.
-        test: Architectures to score.
-        all: All architectures, to build twins of.
-    """
-
-    make: Callable[[], Predictor]
-    train: Graphs
-    y: np.ndarray
-    test: Graphs
-    all: Graphs
-
-    def fit(self, y: np.ndarray | None = None) -> Predictor:
-        """Return the predictor, fitted."""
-        return self.make().fit(self.train, self.y if y is None else y, seed=SEED)
-
-    @cached_property
-    def fitted(self) -> Predictor:
-        """The predictor, fitted; not to be fitted again."""
-        return self.fit()
-
-    @cached_property
-    def scores(self) -> np.ndarray:
-        """Its scores of the test architectures."""
-        return self.fitted.predict(self.test)
 
 
 RULES: dict[str, Callable[[Case], None]] = {}
@@ -145,17 +112,17 @@ def _rule(name: str) -> Callable[[Callable[[Case], None]], Callable[[Case], None
 def _constructor(case: Case) -> None:
     made = case.make()
     if isinstance(made, Adapted):
-        raise _SkipError("an adapted object stores its parameters as it likes")
+        raise SkipError("an adapted object stores its parameters as it likes")
     kind = type(made)
     parameters = [] if kind.__init__ is object.__init__ else [*inspect.signature(kind).parameters.values()]
     for p in parameters:
         if p.kind is not p.KEYWORD_ONLY or p.default is p.empty:
-            raise _BrokenError(
+            raise BrokenError(
                 f"'{p}' must be a keyword-only argument with a default: def __init__(self, *, ...)"
             )
     learned = [name for name in vars(made) if name.endswith("_") and not name.startswith("_")]
     if learned:
-        raise _BrokenError(
+        raise BrokenError(
             f"{', '.join(learned)}: learned attributes end in '_' and are set by _fit, not __init__"
         )
     for name, default in kind.defaults().items():
@@ -163,11 +130,9 @@ def _constructor(case: Case) -> None:
         try:
             stored = getattr(kind(**{**made.params(), name: other}), name)
         except Exception as error:
-            raise _BrokenError(
-                f"{name}={other!r}: {describe_failure(error)}; check values in _fit"
-            ) from error
+            raise BrokenError(f"{name}={other!r}: {describe_failure(error)}; check values in _fit") from error
         if stored is not other:
-            raise _BrokenError(f"{name}={other!r} is stored as {stored!r}")
+            raise BrokenError(f"{name}={other!r} is stored as {stored!r}")
 
 
 def _altered(value: Any) -> Any:  # noqa: ANN401
@@ -183,25 +148,20 @@ def _altered(value: Any) -> Any:  # noqa: ANN401
 def _clone(case: Case) -> None:
     twin = case.fitted.clone()
     if twin is case.fitted or type(twin) is not type(case.fitted):
-        raise _BrokenError(f"clone returned {one_line(twin)}")
+        raise BrokenError(f"clone returned {one_line(twin)}")
     if repr(twin.params()) != repr(case.fitted.params()):
-        raise _BrokenError(f"clone has parameters {one_line(twin.params())}")
+        raise BrokenError(f"clone has parameters {one_line(twin.params())}")
     try:
         twin.predict(case.test)
     except InputError:
         return
-    raise _BrokenError("the clone of a fitted predictor can predict")
+    raise BrokenError("the clone of a fitted predictor can predict")
 
 
 @_rule("predict returns one finite number for each architecture")
 def _shape(case: Case) -> None:
-    _same_shape(case.scores, (len(case.test),))
-    _same_shape(case.fitted.predict(case.test.take(np.arange(1))), (1,))
-
-
-def _same_shape(scores: np.ndarray, shape: tuple[int, ...]) -> None:
-    if np.shape(scores) != shape or not np.isfinite(scores).all():
-        raise _BrokenError(f"expected finite scores of shape {shape}, not {one_line(scores)}")
+    check_shape(case.scores, (len(case.test),))
+    check_shape(case.fitted.predict(case.test.take(np.arange(1))), (1,))
 
 
 @_rule("the same seed gives the same scores")
@@ -210,17 +170,14 @@ def _deterministic(case: Case) -> None:
     try:
         np.random.seed(987)  # noqa: NPY002 - the global state must not matter
         again = case.fit()
-        _equal(again.predict(case.test), case.scores, "fitting again with the same seed changes the scores")
+        check_equal(
+            again.predict(case.test), case.scores, "fitting again with the same seed changes the scores"
+        )
     finally:
         np.random.set_state(state)  # noqa: NPY002
-    _equal(again.predict(case.test), case.scores, "predicting again changes the scores")
+    check_equal(again.predict(case.test), case.scores, "predicting again changes the scores")
     refitted = again.fit(case.train, case.y, seed=SEED).predict(case.test)
-    _equal(refitted, case.scores, "fitting the same object again changes the scores")
-
-
-def _equal(found: np.ndarray, expected: np.ndarray, message: str) -> None:
-    if not np.array_equal(found, expected):
-        raise _BrokenError(f"{message} by up to {np.abs(found - expected).max():.3g}")
+    check_equal(refitted, case.scores, "fitting the same object again changes the scores")
 
 
 @_rule("global random state is left alone")
@@ -229,7 +186,7 @@ def _global_state(case: Case) -> None:
     case.fit().predict(case.test)
     changed = [name for name, state in _random_state().items() if state != before.get(name, state)]
     if changed:
-        raise _BrokenError(
+        raise BrokenError(
             f"the random state of {', '.join(changed)} changed; use a generator seeded by `seed`"
         )
 
@@ -245,20 +202,14 @@ def _random_state() -> dict[str, object]:
 @_rule("a score does not depend on the order of the rows")
 def _row_order(case: Case) -> None:
     mixed = np.random.default_rng(0).permutation(len(case.test))
-    _close(case.fitted.predict(case.test.take(mixed)), case.scores[mixed], "in another order")
+    check_close(case.fitted.predict(case.test.take(mixed)), case.scores[mixed], "in another order")
 
 
 @_rule("a score does not depend on what else is scored")
 def _batch(case: Case) -> None:
     for rows in (np.array([len(case.test) // 2]), np.arange(0, len(case.test), 3)):
         scores = case.fitted.predict(case.test.take(rows))
-        _close(scores, case.scores[rows], f"when {len(rows)} of {len(case.test)} are scored")
-
-
-def _close(found: np.ndarray, expected: np.ndarray, when: str) -> None:
-    # Batched sums round differently in other batches.
-    if not np.allclose(found, expected, rtol=1e-5, atol=1e-6):
-        raise _BrokenError(f"scores differ by up to {np.abs(found - expected).max():.3g} {when}")
+        check_close(scores, case.scores[rows], f"when {len(rows)} of {len(case.test)} are scored")
 
 
 @_rule("graphs and labels are not changed")
@@ -273,9 +224,9 @@ def _inputs_kept(case: Case) -> None:
     for given, original in ((train, case.train), (test, case.test)):
         for name, array in _arrays(given).items():
             if not np.array_equal(array, _arrays(original)[name], equal_nan=True):
-                raise _BrokenError(f"{name} of the graphs was changed")
+                raise BrokenError(f"{name} of the graphs was changed")
     if repr(made.params()) != before:
-        raise _BrokenError(f"fitting changed the hyper-parameters to {one_line(made.params())}")
+        raise BrokenError(f"fitting changed the hyper-parameters to {one_line(made.params())}")
 
 
 def _arrays(graphs: Graphs) -> dict[str, np.ndarray]:
@@ -299,7 +250,7 @@ def _unit(case: Case) -> None:
     for scale, shift in ((0.01, 0.0), (1000.0, -7.0)):
         found = case.fit(scale * case.y + shift).predict(case.test)
         if not np.array_equal(np.argsort(found, kind="stable"), np.argsort(case.scores, kind="stable")):
-            raise _BrokenError(f"labels times {scale:g} plus {shift:g} give another order")
+            raise BrokenError(f"labels times {scale:g} plus {shift:g} give another order")
 
 
 @_rule("labels that are NaN or infinite are refused")
@@ -311,14 +262,14 @@ def _bad_labels(case: Case) -> None:
             case.fit(labels)
         except InputError:
             continue
-        raise _BrokenError(f"fit accepts the label {bad}")
+        raise BrokenError(f"fit accepts the label {bad}")
 
 
 @_rule("constant labels and labels of two values are learned from")
 def _poor_labels(case: Case) -> None:
     n = len(case.y)
     for labels in (np.full(n, 91.0), np.arange(n) % 2.0, np.where(np.arange(n) == 0, 10.0, 90.0)):
-        _same_shape(case.fit(labels).predict(case.test), (len(case.test),))
+        check_shape(case.fit(labels).predict(case.test), (len(case.test),))
 
 
 @_rule("one or two labels are learned from")
@@ -326,7 +277,7 @@ def _few_labels(case: Case) -> None:
     for n in (1, 2):
         few = case.train.take(np.arange(n))
         made = case.make().fit(few, case.y[:n], seed=SEED)
-        _same_shape(made.predict(case.test), (len(case.test),))
+        check_shape(made.predict(case.test), (len(case.test),))
 
 
 @_rule("repeats fit together")
@@ -336,8 +287,8 @@ def _repeats(case: Case) -> None:
         return fitted.predict(case.test)
 
     found = score()
-    _same_shape(found, (2, len(case.test)))
-    _equal(score(), found, "fitting the same repeats again changes the scores")
+    check_shape(found, (2, len(case.test)))
+    check_equal(score(), found, "fitting the same repeats again changes the scores")
 
 
 @_rule("it can be sent to another process")
@@ -345,21 +296,24 @@ def _picklable(case: Case) -> None:
     import cloudpickle
 
     sent = cloudpickle.loads(cloudpickle.dumps(case.make()))
-    _equal(
+    check_equal(
         sent.fit(case.train, case.y, seed=SEED).predict(case.test), case.scores, "pickling changes the scores"
     )
     fitted = cloudpickle.loads(cloudpickle.dumps(case.fitted))
-    _equal(fitted.predict(case.test), case.scores, "pickling a fitted predictor changes its scores")
+    check_equal(fitted.predict(case.test), case.scores, "pickling a fitted predictor changes its scores")
 
 
 @_rule("twins score alike")
 def _twins(case: Case) -> None:
     if not case.fitted.canonical:
-        raise _SkipError("it is not canonical: it sees architectures as they are written")
+        raise SkipError("it is not canonical: it sees architectures as they are written")
     twins, originals = _reordered(case.all.take(np.arange(min(200, len(case.all)))))
     if not len(twins):
-        raise _SkipError("no architecture can be written in another order of its nodes")
-    _close(case.fitted.predict(twins), case.fitted.predict(originals), "between twins")
+        raise SkipError("no architecture can be written in another order of its nodes")
+    check_close(case.fitted.predict(twins), case.fitted.predict(originals), "between twins")
+    if case.fitted.has_std:
+        both = [case.fitted.predict(graphs, return_std=True)[1] for graphs in (twins, originals)]
+        check_close(both[0], both[1], "between twins", noun="deviations")
 
 
 def _reordered(graphs: Graphs) -> tuple[Graphs, Graphs]:
@@ -382,3 +336,6 @@ def _reordered(graphs: Graphs) -> tuple[Graphs, Graphs]:
         features=originals.features[at, places],
     )
     return swapped.validate(), originals
+
+
+RULES |= STD_RULES

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LabelScale:
     """A map from labels to the unit that a predictor learned, taken from its training labels.
 

@@ -10,7 +10,7 @@ import cloudpickle
 import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestRegressor
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import BayesianRidge, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -143,6 +143,29 @@ def test_seeds_reach_every_random_state(mini) -> None:
 def test_the_contract_holds_for_adapted_objects(mini) -> None:
     for ranker in (Counts(), Counts, Encoded(Ridge()), lambda: Encoded(RandomForestRegressor(5))):
         assert [f for f in check(ranker, *mini) if f.outcome == "fail"] == []
+
+
+@pytest.mark.parametrize(
+    ("ranker", "has_std"),
+    [
+        (Encoded(BayesianRidge()), True),
+        (Encoded(make_pipeline(StandardScaler(), BayesianRidge())), True),
+        (Encoded(Ridge()), False),
+        (as_predictor(Counts()), False),
+    ],
+)
+def test_objects_say_how_sure_they_are_if_predict_takes_return_std(ranker, has_std: bool, mini) -> None:
+    graphs, y = mini
+    fitted = ranker.clone().fit(graphs, y)
+    assert fitted.has_std is has_std
+    if not has_std:
+        with pytest.raises(InputError, match="does not say how sure it is"):
+            fitted.predict(graphs, return_std=True)
+        return
+    features = path_statistics(graphs.effective())
+    expected = ranker.clone().estimator.fit(features, standardise(y)).predict(features, return_std=True)
+    np.testing.assert_allclose(fitted.predict(graphs, return_std=True), expected)
+    assert [f for f in check(ranker, *mini) if f.outcome == "fail"] == []
 
 
 @pytest.mark.parametrize("ranker", [3, object(), np, len, Graphs])

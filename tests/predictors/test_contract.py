@@ -13,6 +13,7 @@ from data.errors import InputError
 from data.graphs import Graphs
 from predictors.base import Predictor
 from predictors.contract import RULES, check
+from predictors.contract_std import STD_RULES
 from predictors.errors import PredictorError
 
 
@@ -82,8 +83,39 @@ class Lambda(Sound):
 
 
 class TellsTwinsApart(Sound):
-    def predict(self, graphs: Graphs) -> np.ndarray:
-        return super().predict(graphs) + graphs.ops[:, 2] + 10 * graphs.ops[:, 3]
+    def predict(self, graphs: Graphs, **kwargs) -> np.ndarray:
+        return super().predict(graphs, **kwargs) + graphs.ops[:, 2] + 10 * graphs.ops[:, 3]
+
+
+class Sure(Sound):
+    """Says how sure it is: less so of larger networks."""
+
+    has_std = True
+
+    def _predict_std(self, graphs: Graphs) -> tuple[np.ndarray, np.ndarray]:
+        return self._predict(graphs), self.deviations(graphs)
+
+    def deviations(self, graphs: Graphs) -> np.ndarray:
+        return 0.1 * graphs.n_nodes
+
+
+class Certain(Sure):
+    def deviations(self, graphs: Graphs) -> np.ndarray:
+        return np.zeros(len(graphs))
+
+
+class SureByBatch(Sure):
+    def deviations(self, graphs: Graphs) -> np.ndarray:
+        return graphs.n_nodes / len(graphs)
+
+
+class OtherScores(Sure):
+    def _predict_std(self, graphs: Graphs) -> tuple[np.ndarray, np.ndarray]:
+        return 2 * self._predict(graphs), self.deviations(graphs)
+
+
+class NoDeviations(Sound):
+    has_std = True
 
 
 class ReturnsNone(Sound):
@@ -115,6 +147,10 @@ BROKEN = [
     (Fragile, ["constant labels", "one or two"]),
     (Lambda, ["process"]),
     (TellsTwinsApart, ["twins"]),
+    (Certain, ["one deviation"]),
+    (SureByBatch, ["a deviation does not depend"]),
+    (OtherScores, ["one deviation", "repeats have"]),
+    (NoDeviations, [*STD_RULES, "twins"]),
 ]
 
 
@@ -130,7 +166,9 @@ def broken_rules(predictor: object, mini: tuple[Graphs, np.ndarray]) -> list[str
 
 def test_a_sound_predictor_breaks_no_rule(mini) -> None:
     findings = check(Sound, *mini)
-    assert [(f.rule, f.outcome, f.message) for f in findings] == [(rule, "pass", "") for rule in RULES]
+    assert [f.rule for f in findings] == list(RULES)
+    assert {f.rule: f.outcome for f in findings if f.outcome != "pass"} == dict.fromkeys(STD_RULES, "skip")
+    assert {f.outcome for f in check(Sure, *mini)} == {"pass"}
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -181,6 +219,34 @@ def test_wrong_scores_are_named(returned, mini) -> None:
         fitted.predict(mini[0])
     with pytest.raises(PredictorError, match="predictor 'mine': _predict"):
         Mine().fit_repeats([mini[0]] * 2, [mini[1]] * 2, [0, 1]).predict(mini[0])
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        (lambda n: None, "_predict_std returned None"),
+        (lambda n: np.zeros(n), "must return a pair: scores, deviations"),
+        (lambda n: (np.zeros(n), None), "_predict_std returned None"),
+        (lambda n: (np.zeros(n), np.zeros(n - 1)), "returned shape"),
+        (lambda n: (np.zeros(n), np.full(n, np.nan)), "standard deviations that are NaN or infinite"),
+        (lambda n: (np.zeros(n), np.full(n, -1.0)), "negative standard deviations, the first at position 0"),
+        (lambda n: (np.full(n, np.inf), np.zeros(n)), "scores that are NaN or infinite"),
+    ],
+)
+def test_wrong_deviations_are_named(returned, message: str, mini) -> None:
+    class Mine(Sure):
+        def _predict_std(self, graphs: Graphs) -> tuple[np.ndarray, np.ndarray]:
+            return returned(len(graphs))
+
+    fitted = Mine().fit(*mini)
+    for of in (fitted, Mine().fit_repeats([mini[0]] * 2, [mini[1]] * 2, [0, 1])):
+        with pytest.raises(PredictorError, match=f"predictor 'mine': .*{message}"):
+            of.predict(mini[0], return_std=True)
+
+
+def test_a_predictor_that_does_not_say_how_sure_it_is_names_some_that_do(mini) -> None:
+    with pytest.raises(InputError, match=r"'sound' does not say how sure it is .*gaussian_process.*forest"):
+        Sound().fit(*mini).predict(mini[0], return_std=True)
 
 
 @pytest.mark.parametrize(
