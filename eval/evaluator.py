@@ -29,6 +29,7 @@ class Scored:
         splits: The split of each repeat.
         scores: (test rows,) scores of each repeat, in the order of the split's test rows; NaN where a floor
             has no value.
+        std: Predictive standard deviations like the scores, for a predictor that has them; else None.
         fit_seconds: Seconds to fit a repeat (a repeat's share, where they train together).
         predict_seconds: Seconds to score the test rows of a repeat.
         pretrain_seconds: Seconds that pretraining took when it was done, for all repeats together.
@@ -37,10 +38,27 @@ class Scored:
 
     splits: list[Split]
     scores: list[np.ndarray]
+    std: list[np.ndarray] | None
     fit_seconds: float
     predict_seconds: float
     pretrain_seconds: float
     weak_hash: str
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What fitted repeats say of the same architectures.
+
+    Attributes:
+        scores: (repeats, m) scores.
+        std: (repeats, m) predictive standard deviations; None where they were not asked for.
+        fit_seconds, predict_seconds: Seconds that fitting and scoring took, for all repeats.
+    """
+
+    scores: np.ndarray
+    std: np.ndarray | None
+    fit_seconds: float
+    predict_seconds: float
 
 
 def run_trial(trial: Trial) -> Scored:
@@ -57,21 +75,24 @@ def run_trial(trial: Trial) -> Scored:
     with threadpool_limits(1):
         weak_hash, pretrain_seconds = pretrain(predictor, trial)
     rows = np.unique(np.concatenate([split.test for split in splits]))
-    scores, fit_seconds, predict_seconds = fit_and_score(
+    found = fit_and_score(
         predictor,
         task.graphs,
         task.training_labels,
         [split.train for split in splits],
         [task.seed + repeat for repeat in trial.repeats],
         rows,
+        return_std=predictor.has_std,
     )
+    scores = found.scores
     scores[:, ~predictor.covers(task.graphs.take(rows))] = np.nan
     places = [np.searchsorted(rows, split.test) for split in splits]
     return Scored(
         splits,
         [repeated[place] for repeated, place in zip(scores, places, strict=True)],
-        fit_seconds / len(splits),
-        predict_seconds / len(splits),
+        None if found.std is None else [s[place] for s, place in zip(found.std, places, strict=True)],
+        found.fit_seconds / len(splits),
+        found.predict_seconds / len(splits),
         pretrain_seconds,
         weak_hash,
     )
@@ -84,7 +105,9 @@ def fit_and_score(
     trains: Sequence[np.ndarray],
     seeds: Sequence[int],
     rows: np.ndarray,
-) -> tuple[np.ndarray, float, float]:
+    *,
+    return_std: bool = False,
+) -> Predicted:
     """Fit repeats together on one thread, and score rows by each.
 
     Args:
@@ -94,9 +117,7 @@ def fit_and_score(
         trains: Training rows of each repeat.
         seeds: Seed of each repeat.
         rows: (m,) rows to score.
-
-    Returns:
-        Scores (repeats, m), and the seconds that fitting and scoring took, for all repeats.
+        return_std: Whether to ask for standard deviations too.
 
     Raises:
         InputError: The predictor refuses; names it.
@@ -105,11 +126,20 @@ def fit_and_score(
         start = time.perf_counter()
         fitted = predictor.fit_repeats([graphs.take(t) for t in trains], [labels[t] for t in trains], seeds)
         middle = time.perf_counter()
-        scores = fitted.predict(graphs.take(rows))
+        asked, std = graphs.take(rows), None
+        if return_std:
+            scores, std = fitted.predict(asked, return_std=True)
+        else:
+            scores = fitted.predict(asked)
         end = time.perf_counter()
     if scores.shape != (len(trains), len(rows)):
         raise InputError(
             f"predictor '{predictor.name}': predict returned scores of shape {scores.shape}; expected "
             f"({len(trains)}, {len(rows)})"
         )
-    return scores, middle - start, end - middle
+    if std is not None and std.shape != scores.shape:
+        raise InputError(
+            f"predictor '{predictor.name}': predict returned standard deviations of shape {std.shape}; "
+            f"expected {scores.shape}"
+        )
+    return Predicted(scores, std, middle - start, end - middle)

@@ -170,6 +170,9 @@ class Results:
     def scores(self) -> pd.DataFrame:
         """Return the raw scores: one row for each task, predictor, repeat and test row, with its label.
 
+        `std` is the predictive standard deviation of a training label in the unit of the scores, NaN for
+        predictors that do not say how sure they are.
+
         Raises:
             InputError: The results were made without their scores.
         """

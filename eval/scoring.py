@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 
 from data.split import Split, get_protocol
+from eval.calibration import FIELDS, get_coverage
 from eval.ceiling import get_ceilings
 from eval.evaluator import Scored
 from eval.metrics import METRICS, evaluate
 from eval.provenance import device, versions
 from eval.ranking import Truth
 from eval.task import Task, Trial, hash_arrays
+from predictors.label_scale import LabelScale
 
 SCHEMA = 2
 Row = dict[str, Any]
@@ -42,13 +44,17 @@ class Scorer:
     def rows(self, trial: Trial, scored: Scored, metrics: Sequence[str]) -> list[Row]:
         """Return the rows of a trial: one for each repeat and metric.
 
+        `coverage_50`, `coverage_80`, `coverage_95` and `mean_std` say how well the predictor knows how sure
+        it is; see _get_calibration.
+
         A row's `value` covers all test rows of the protocol, `value_no_twins` those of them that are not the
         same network as a training row; `n_twins` says how many those are. A floor that is not known for some
         test rows is evaluated on the others, and `n_test` counts these.
         """
         time = datetime.now(UTC).isoformat(timespec="seconds")
         rows: list[Row] = []
-        for repeat, split, all_scores in zip(trial.repeats, scored.splits, scored.scores, strict=True):
+        for i, (repeat, split) in enumerate(zip(trial.repeats, scored.splits, strict=True)):
+            all_scores = scored.scores[i]
             known = np.isfinite(all_scores)
             scores = all_scores[known]
             audit = self._audit(repeat, split, known)
@@ -61,6 +67,7 @@ class Scorer:
                 "n_protocol_test": len(split.test),
                 "n_twins": audit.n_twins,
                 "time": time,
+                **self._get_calibration(trial, scored, i),
             }
             rows += [
                 {
@@ -105,6 +112,20 @@ class Scorer:
             "device": device(),
             "versions": versions(),
         }
+
+    def _get_calibration(self, trial: Trial, scored: Scored, i: int) -> dict[str, float | None]:
+        """Return how the i-th repeat's intervals hold the training label of the networks that it did not see.
+
+        Labels are in the unit that the predictor learned. All None for a predictor that gives no deviations,
+        and where no such label is known.
+        """
+        if scored.std is None:
+            return dict.fromkeys(FIELDS)
+        split, labels, classes = scored.splits[i], self.task.training_labels, self.task.bench.classes
+        scale = LabelScale.fit(labels[split.train], normal=trial.entry.predictor.normal_labels)
+        unseen = ~np.isin(classes[split.test], classes[split.train])
+        wanted = scale(labels[split.test[unseen]])
+        return get_coverage(wanted, scored.scores[i][unseen], scored.std[i][unseen])
 
     def _audit(self, repeat: int, split: Split, known: np.ndarray) -> Audit:
         key = (repeat, hash_arrays(known))

@@ -55,11 +55,13 @@ def _run(shared: tuple[Sequence[Trial], Sequence[str], Path], index: int) -> lis
     trial = trials[index]
     scored = run_trial(trial)
     rows = _scorer(trial.task).rows(trial, scored, metrics)
+    score = np.concatenate(scored.scores)
     scores = pa.table(
         {
             "repeat": np.repeat(np.array(trial.repeats, np.int32), [len(s) for s in scored.scores]),
             "row": np.concatenate([split.test for split in scored.splits]).astype(np.int32),
-            "score": np.concatenate(scored.scores),
+            "score": score,
+            "std": pa.nulls(len(score), pa.float64()) if scored.std is None else np.concatenate(scored.std),
         }
     )
     _save(Store(folder), trial, scores, rows, {name: getattr(scored, name) for name in _MEASURED})
@@ -82,14 +84,25 @@ def _stored_rows(trial: Trial, metrics: Sequence[str], store: Store) -> list[Row
     rows: list[Row] = extra["rows"]
     fresh = extra["scoring"] == _scoring(trial.task)
     if not fresh or set(metrics) - {row["metric"] for row in rows}:
-        score, repeat = stored["score"].to_numpy(), stored["repeat"].to_numpy()
-        splits = [trial.task.split(each) for each in trial.repeats]
-        scored = Scored(splits, [score[repeat == each] for each in trial.repeats], **extra["measured"])
+        scored = _restore(trial, stored, extra["measured"])
         rows = _scorer(trial.task).rows(trial, scored, metrics)
         _save(store, trial, stored, rows, extra["measured"])
     by_key = {(row["repeat"], row["metric"]): row for row in rows}
     named = {**trial.task.names, "predictor": trial.entry.name, "trial": trial.id}
     return [{**by_key[repeat, name], **named} for repeat in trial.repeats for name in metrics]
+
+
+def _restore(trial: Trial, stored: pa.Table, measured: dict[str, Any]) -> Scored:
+    """Return the result of a trial that was stored."""
+    repeat = stored["repeat"].to_numpy()
+    values = {
+        name: [column[repeat == each] for each in trial.repeats]
+        for name in ("score", "std")
+        if stored[name].null_count == 0
+        for column in [stored[name].to_numpy()]
+    }
+    splits = [trial.task.split(each) for each in trial.repeats]
+    return Scored(splits, values["score"], values.get("std"), **measured)
 
 
 def _save(

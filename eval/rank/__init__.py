@@ -53,10 +53,11 @@ def rank(
         table: How to read a table of one's own.
 
     Returns:
-        One row for each candidate, best first: rank, score (higher is better), name, note (twins), and the
-        candidate's own columns. `attrs` holds "predictor", "estimate" (a list of records: cross-validated
-        mean and interval of each predictor by each metric, and chance), "verdict" (what the estimate says)
-        and "notes".
+        One row for each candidate, best first: rank, score (higher is better), std (the standard deviation
+        of a label, in the unit of the scores, if the predictor says how sure it is), name, note (twins), and
+        the candidate's own columns. `attrs` holds "predictor", "estimate" (a list of records:
+        cross-validated mean and interval of each predictor by each metric, and chance), "verdict" (what the
+        estimate says) and "notes".
 
     Raises:
         InputError: There are no candidates, or too few labelled networks to learn from.

@@ -123,7 +123,17 @@ def score_candidates(found: Candidates, estimate: Estimate, seed: int) -> pd.Dat
     predictor = entry.predictor.clone()
     with threadpool_limits(1):
         pretrain(predictor, Trial(replace(task, seed=seed), entry, (0,)))
-    scores = fit_and_score(predictor, task.graphs, found.labels, [found.labelled], [seed], found.rows)[0][0]
+    predicted = fit_and_score(
+        predictor,
+        task.graphs,
+        found.labels,
+        [found.labelled],
+        [seed],
+        found.rows,
+        return_std=predictor.has_std,
+    )
+    scores = predicted.scores[0]
+    std = {} if predicted.std is None else {"std": predicted.std[0]}
     order = np.argsort(-scores, kind="stable")
     rows = found.rows[order]
     names = bench.row_names
@@ -131,6 +141,7 @@ def score_candidates(found: Candidates, estimate: Estimate, seed: int) -> pd.Dat
         {
             "rank": np.arange(1, len(rows) + 1),
             "score": scores[order],
+            **{name: values[order] for name, values in std.items()},
             "name": [names[row] for row in rows],
             "note": [_note(found.twins.get(int(row), []), names) for row in rows],
         }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from eval.report.numbers import half_width, number
+from eval.calibration import get_half_width
+from eval.report.numbers import half_width, interval, number
 from eval.report.table import TextTable
 
 if TYPE_CHECKING:
@@ -53,17 +54,30 @@ def _candidates(ranked: pd.DataFrame, top: int) -> TextTable:
     own = [
         column
         for column in first.columns
-        if column not in ("rank", "score", "name", "note") and [str(v) for v in first[column]] != names
+        if column not in ("rank", "score", "std", "name", "note") and [str(v) for v in first[column]] != names
     ][:_COLUMNS]
     notes = ["note"] if any(first["note"]) else []
+    sure = "std" in first.columns
     columns = ["rank", "name", "score", *own, *notes]
-    rows = [[_text(row[name]) for name in columns] for row in first.to_dict("records")]
+    header = ["score, 80 % interval" if sure and name == "score" else name for name in columns]
+    rows = [
+        [_score(row, sure=sure) if name == "score" else _text(row[name]) for name in columns]
+        for row in first.to_dict("records")
+    ]
     return TextTable(
         f"Top {len(first)} of {len(ranked):,} candidates by {ranked.attrs['predictor']}",
-        columns,
+        header,
         rows,
-        subtitle="higher scores are better",
+        subtitle="higher scores are better" + ("; the interval is that of a label" if sure else ""),
     )
+
+
+def _score(row: dict[Any, Any], *, sure: bool) -> str:
+    score = row["score"]
+    if not sure:
+        return number(score)
+    half = get_half_width(80) * row["std"]
+    return interval(score, score - half, score + half)
 
 
 def _text(value: object) -> str:

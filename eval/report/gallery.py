@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.report.board import Board, boards, ordered
+from eval.report.calibration import build_plot
 from eval.report.html import get_first_scores, get_scatters, group_curves
 from eval.report.leaderboard import reorder
 from eval.report.numbers import count
@@ -34,6 +35,7 @@ def get_plots(
         for metric in board.metrics:
             plots.append(_means(board, metric))
             plots.append(_differences(board, metric))
+        plots.append(build_plot(board))
     for group in group_curves(found):
         plots += [_curve([found[i] for i in group], metric) for metric in found[0].metrics]
     return [plot for plot in plots if plot.series], _get_panels(found, results)

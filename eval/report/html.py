@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from data.errors import InputError
+from eval.calibration import COVERAGES
 from eval.metrics import METRICS
 from eval.ranking import Ranking
+from eval.report import calibration
 from eval.report.board import Board, boards, ranks
 from eval.report.leaderboard import get_ceiling, get_conclusion, get_pretraining, pretrains
 from eval.report.notices import get_notices
@@ -98,6 +100,9 @@ def write_leaderboard(
         p_value=p_value,
         get_ceiling=get_ceiling,
         get_pretraining=get_pretraining,
+        calibrated=any(calibration.get_calibrated(board) for board in found),
+        build_calibration=calibration.build_table,
+        calibration_meaning=calibration.MEANING,
         pretrains=pretrains,
         level=LEVEL,
     )
@@ -145,9 +150,11 @@ def _data(found: Sequence[Board], rows: Sequence[Row], scores: pd.DataFrame | No
                 "repeats": board.first.repeats,
                 "decidable": board.decidable,
                 "twins": board.first.n_twins > 0,
+                "calibration": calibration.get_data(board, names),
             }
             for board in found
         ],
+        "coverages": list(COVERAGES),
         "curves": group_curves(found),
         "scatters": [] if scores is None else get_scatters(found, names, scores),
     }

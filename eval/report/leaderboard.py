@@ -7,6 +7,7 @@ from pathlib import Path
 
 from data.errors import InputError
 from eval.report.board import Board, boards, ordered, ranks
+from eval.report.calibration import build_table
 from eval.report.numbers import NONE, count, difference, half_width, number, percent, repeats, seconds
 from eval.report.summary import LEVEL, Summary
 from eval.report.table import UNICODE, Entry, TextTable
@@ -39,6 +40,8 @@ def get_tables(
             tables.append(_without_twins(board))
         if baseline:
             tables.append(_differences(board))
+        if calibration := build_table(board):
+            tables.append(calibration)
     if len(shown) > 1:
         tables.append(_mean_ranks(shown))
     return tables, get_legend(shown[0], len(full[0].metrics) - len(shown[0].metrics))

@@ -12,6 +12,7 @@ import numpy as np
 from data.errors import InputError
 from data.names import check_name
 from data.split import FOLDS, PROTOCOLS
+from eval.calibration import FIELDS
 from eval.results import Row
 from eval.stats import (
     adjusted_pvalues,
@@ -57,6 +58,10 @@ class Summary:
         size_note: How much of the benchmark the table holds, e.g. "20,001 of 423,624 cells (4.7 %)".
         n_train: Training rows of a repeat; mean.
         n_test, n_twins: Test rows, and how many of them are networks that were trained on; means.
+        coverage_50, coverage_80, coverage_95: Share of the networks not seen in training whose label lies in
+            the central 50, 80 and 95 % interval that the predictor gives it, with the 95 % interval of the
+            mean (`_low`, `_high`); None for predictors that do not say how sure they are.
+        mean_std: Mean standard deviation of these predictions, in the unit that the predictor learns.
         fit_seconds, predict_seconds: Seconds a repeat; means.
         pretrain_seconds: Seconds to pretrain for all repeats together, or to load what was pretrained before.
     """
@@ -98,6 +103,16 @@ class Summary:
     repeats_needed: int | None = None
     verdict: str = ""
     size_note: str = ""
+    coverage_50: float | None = None
+    coverage_50_low: float | None = None
+    coverage_50_high: float | None = None
+    coverage_80: float | None = None
+    coverage_80_low: float | None = None
+    coverage_80_high: float | None = None
+    coverage_95: float | None = None
+    coverage_95_low: float | None = None
+    coverage_95_high: float | None = None
+    mean_std: float | None = None
 
 
 @dataclass(frozen=True)
@@ -252,7 +267,23 @@ def _measured(rows: list[Row], ratio: float) -> dict[str, Any]:
         "n_train": float(np.mean([_sizes(row)[0] for row in rows])),
         "pretrain_seconds": max(row["pretrain_seconds"] for row in rows),
         **{name: float(np.mean([row[name] for row in rows])) for name in means},
+        **_calibration(rows, ratio),
     }
+
+
+def _calibration(rows: list[Row], ratio: float) -> dict[str, float | None]:
+    """Return the coverage of each interval with its own interval over repeats, and the mean deviation."""
+    found: dict[str, float | None] = {}
+    for name in FIELDS:
+        values = [row.get(name) for row in rows]
+        known = [value for value in values if value is not None]
+        if len(known) < len(rows):
+            continue
+        interval = mean_interval(known, 1 - LEVEL, test_to_train=ratio)
+        found[name] = interval.mean
+        if name != "mean_std":
+            found |= {f"{name}_low": _none_if_nan(interval.low), f"{name}_high": _none_if_nan(interval.high)}
+    return found
 
 
 def _mean(rows: list[Row], name: str) -> float | None:

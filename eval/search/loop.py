@@ -208,10 +208,8 @@ def search(searched: SearchTrial) -> Searched:
     seeds, everything = [task.seed + repeat for repeat in trial.repeats], np.arange(len(pool.rows))
 
     def score(trains: list[np.ndarray]) -> tuple[np.ndarray, float]:
-        scores, fit_seconds, predict_seconds = fit_and_score(
-            predictor, pool.graphs, pool.labels, trains, seeds, everything
-        )
-        return scores, fit_seconds + predict_seconds
+        found = fit_and_score(predictor, pool.graphs, pool.labels, trains, seeds, everything)
+        return found.scores, found.fit_seconds + found.predict_seconds
 
     repeats = run_steps(pool, strategy, schedule, task.train_size, seeds, score)
     traces = [Trace(pool.rows[r.queried], np.array(r.rounds), np.array(r.seconds)) for r in repeats]

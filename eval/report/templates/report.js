@@ -194,6 +194,35 @@
     });
   }
 
+  function coverage() {
+    const levels = data.coverages, found = task().calibration;
+    byId("coverage").closest("figure").hidden = found.length === 0;
+    if (found.length === 0) return;
+    const traces = found.map(({ predictor: i, points }, at) => {
+      const known = levels.map((_, k) => k).filter((k) => points[k][0] !== null);
+      const pick = (k) => known.map((p) => points[p][k]);
+      const text = known.map((p) => {
+        const [mean, low, high] = points[p].map((value) => (value === null ? null : fixed(value, 1)));
+        return `${label(i)}, ${levels[p]} % intervals<br>${mean} %${low === null ? "" : ` [${low}, ${high}]`}`;
+      });
+      const shift = (at - (found.length - 1) / 2) * 0.6; // side by side, so that bars can be told apart
+      return {
+        x: known.map((p) => levels[p] + shift), y: pick(0), name: label(i), mode: "lines+markers", text, hoverinfo: "text",
+        line: { color: colour(i), width: 2, dash: dash(i) }, marker: { symbol: symbol(i), size: 8 },
+        error_y: points[known[0]][1] === null ? undefined : {
+          type: "data", symmetric: false, thickness: 2, width: 4,
+          array: known.map((p) => points[p][2] - points[p][0]), arrayminus: known.map((p) => points[p][0] - points[p][1]),
+        },
+      };
+    });
+    draw("coverage", traces, {
+      height: narrow() ? 420 : 380, showlegend: true, legend: { orientation: "h", y: -0.2, yanchor: "top" },
+      shapes: [{ type: "line", layer: "below", x0: 0, y0: 0, x1: 100, y1: 100, line: { color: css("--muted"), width: 1.5, dash: "dot" } }],
+      xaxis: axis({ range: [40, 100], tickvals: levels, title: { text: "nominal coverage of the interval (%)" } }),
+      yaxis: axis({ range: linear([...traces.flatMap((t) => t.y), 40, 100]), title: { text: "labels in the interval (%)" } }),
+    });
+  }
+
   function headline() {
     byId("headline").textContent = column().conclusion;
   }
@@ -208,6 +237,7 @@
     differences();
     times();
     if (byId("twins")) twins();
+    if (byId("coverage")) coverage();
     if (data.curves.length) curves();
     if (data.scatters.length) scatters();
   }
