@@ -26,15 +26,11 @@ def get_calibrated(board: Board) -> list[Summary]:
 
 def get_points(s: Summary) -> list[tuple[float | None, float | None, float | None]]:
     """Return the mean coverage of each interval and the ends of its 95 % interval over repeats, percent."""
-    names = [f"coverage_{level}" for level in COVERAGES]
-    return [
-        (
-            _percent(getattr(s, name)),
-            _percent(getattr(s, f"{name}_low")),
-            _percent(getattr(s, f"{name}_high")),
-        )
-        for name in names
-    ]
+    points = []
+    for level in COVERAGES:
+        mean, low, high = (getattr(s, f"coverage_{level}{end}") for end in ("", "_low", "_high"))
+        points.append((_percent(mean), _percent(low), _percent(high)))
+    return points
 
 
 def _percent(share: float | None) -> float | None:
@@ -67,7 +63,7 @@ def build_table(board: Board) -> TextTable | None:
 
 
 def build_plot(board: Board) -> Plot:
-    """Return observed against nominal coverage, a line for each predictor; without series if there is none."""
+    """Return observed against nominal coverage, a line for each predictor; no series without any."""
     levels = [float(level) for level in COVERAGES]
     series = []
     for s in get_calibrated(board):

@@ -114,7 +114,7 @@ def test_rows_have_every_field(finished: Path) -> None:
 def test_scores_are_readable_by_others(finished: Path, nb201: Benchmark) -> None:
     scores = pd.read_parquet(finished / "scores.parquet")
     columns = ["bench", "dataset", "target", "protocol", "train_size", "predictor"]
-    assert list(scores) == [*columns, "repeat", "row", "score", "label"]
+    assert list(scores) == [*columns, "repeat", "row", "score", "std", "label"]
     truth = nb201.target("cifar10", "test_acc")
     assert (scores["label"].to_numpy() == truth[scores["row"]]).all()
     assert scores["row"].between(0, 15_624).all()
@@ -124,6 +124,9 @@ def test_scores_are_readable_by_others(finished: Path, nb201: Benchmark) -> None
     for key, found in rows.groupby(["protocol", "predictor", "repeat"]):
         assert (found["n_test"] == sizes[key]).all()
     assert len(sizes) == 2 * 4 * 2
+    sure = scores["std"].notna().groupby(scores["predictor"].astype(str)).mean()
+    measured = rows.groupby("predictor")["coverage_80"].apply(lambda found: found.notna().mean())
+    assert (sure == measured).all()
 
 
 def test_values_are_those_of_the_stored_scores(finished: Path, nb201: Benchmark) -> None:

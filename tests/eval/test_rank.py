@@ -10,6 +10,7 @@ import pytest
 
 from data.errors import InputError
 from eval import rank
+from predictors import get
 
 OPERATIONS = {"conv3": 1.0, "conv5": 1.3, "pool": 0.3, "skip": 0.1}
 QUICK = "random_forest:n_estimators=5"
@@ -43,6 +44,7 @@ def test_every_row_without_a_label_is_ranked_with_its_columns(
     assert frame["score"].is_monotonic_decreasing
     assert frame.attrs["predictor"] == QUICK
     assert frame.attrs["estimate"]
+    assert ("std" in frame) is get(QUICK.partition(":")[0]).has_std
 
 
 def test_candidates_of_a_second_file_without_twins_of_the_labelled(tmp_path: Path) -> None:

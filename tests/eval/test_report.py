@@ -391,6 +391,8 @@ def test_page_holds_everything(curve, tmp_path):
     assert all(metric in shown for metric in METRICS)
     assert page.data["predictors"] == ["random_order", "params", "random_forest"]
     assert page.data["curves"] == [[0, 1]]
+    assert {"calibration", "coverage"} <= page.ids()
+    assert [[each["predictor"] for each in task["calibration"]] for task in page.data["tasks"]] == [[2], [2]]
     assert {"forest", "differences", "curves", "scatters", "twins", "times", "audit"} <= page.ids()
     for i, board in enumerate(boards(curve.summaries())):
         for j, metric in enumerate(METRICS):
@@ -398,6 +400,16 @@ def test_page_holds_everything(curve, tmp_path):
             assert drawn["mean"] == [board.cells[name, metric].mean for name in page.data["predictors"]]
             assert drawn["difference"][drawn["rank"].index("best")][0] == 0
             assert board.best(metric).predictor in drawn["conclusion"]
+
+
+def test_calibration_is_shown_where_a_predictor_says_how_sure_it_is(curve, single, tmp_path):
+    found = [table for table in get_tables(curve.summaries())[0] if table.title.startswith("Calibration")]
+    assert len(found) == 2
+    assert [row[0] for row in found[0].rows] == ["random_forest"]
+    s = next(s for s in curve.summaries() if s.predictor == "random_forest")
+    assert found[0].rows[0][2].startswith(number(100 * s.coverage_80, 1))
+    assert not [t for t in get_tables(single.summaries())[0] if t.title.startswith("Calibration")]
+    assert "calibration" not in get_page(tmp_path / "report.html", single).ids()
 
 
 def test_page_takes_differences_from_a_baseline(curve, tmp_path):
@@ -493,7 +505,7 @@ def test_figures_are_saved(curve, tmp_path):
     plots, panels = get_plots(curve, ["ndcg@10"])
     paths = save_figures(tmp_path, "svg", plots, panels)
     assert sorted(path.name.split("-")[0] for path in paths) == [
-        *["curve"], *["differences"] * 2, *["means"] * 2, *["ranks"] * 2,
+        *["calibration"] * 2, *["curve"], *["differences"] * 2, *["means"] * 2, *["ranks"] * 2,
     ]  # fmt: skip
     assert all(b"<svg" in path.read_bytes()[:2000] for path in paths)
     assert save_figures(tmp_path, "pdf", plots[:1])[0].read_bytes().startswith(b"%PDF")
