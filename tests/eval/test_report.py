@@ -21,6 +21,7 @@ from data.errors import AcerankError, InputError
 from eval import Results, evaluate
 from eval.report.__main__ import app
 from eval.report.board import boards
+from eval.report.calibration import get_calibrated
 from eval.report.figures import save_figures
 from eval.report.gallery import get_plots
 from eval.report.html import _scatter, write_leaderboard
@@ -168,7 +169,8 @@ def test_markdown_tables_are_well_formed(curve, single):
             assert len({len(re.findall(r"(?<!\\)\|", line)) for line in block}) == 1
         tasks = boards(results.summaries())
         twins = sum(board.first.n_twins > 0 for board in tasks)
-        assert len(blocks) == len(tasks) + twins + (len(tasks) > 1)
+        calibrated = sum(bool(get_calibrated(board)) for board in tasks)
+        assert len(blocks) == len(tasks) + twins + calibrated + (len(tasks) > 1)
         assert "<" not in text
     assert "★**" in text
 
