@@ -20,6 +20,21 @@ _DEVICES = {
     "latency": ("edgegpu", "raspi4", "edgetpu", "pixel3", "eyeriss", "fpga"),
     "energy": ("edgegpu", "eyeriss", "fpga"),
 }
+_SHORT = {"valid": "validation", "test": "test"}
+_SUPERNETS = {
+    "oneshot_acc": "one-shot supernet, inherited weights, Few-shot NAS",
+    "fewshot_acc": "five sub-supernets split by one edge, inherited weights, Few-shot NAS",
+}
+_FURTHER = "measured, HELP; the source gives no unit, ms by their size"
+_FURTHER_DEVICES = (
+    *(
+        f"{gpu}_{batch}"
+        for gpu in ("1080ti", "2080ti", "titanx", "titanxp", "titan_rtx")
+        for batch in (1, 32, 256)
+    ),
+    "gold_6226", "gold_6240", "silver_4114", "silver_4210r", "pixel2", "samsung_a50", "samsung_s7",
+    "essential_ph_1",
+)  # fmt: skip
 
 
 def _test(dataset: str) -> Column:
@@ -43,15 +58,17 @@ def _columns() -> tuple[Column, ...]:
         _test("imagenet16"),
         *(
             Column(
-                f"{d}_valid_acc_12", d, f"{d}_valid_acc_12", kind="weak",
-                note="validation split, a training of 12 epochs",
+                name := f"{d}_{split}_acc_12", d, name, kind="weak", decimals=6,
+                note=f"{of} split, a training of 12 epochs: a low fidelity, not weight sharing",
             )
             for d in ("cifar10", "cifar100", "imagenet16")
+            for split, of in _SHORT.items()
         ),
         Column(
             "gdas249_acc", "cifar10", "gdas249_acc", kind="weak", note="GDAS supernet, last epoch (249)"
         ),
         Column("gdas230_acc", "cifar10", "gdas230_acc", kind="weak", note="GDAS supernet, epoch 230"),
+        *(Column(name, "cifar10", name, kind="weak", note=note) for name, note in _SUPERNETS.items()),
         Column("flops", "cifar10", "flops", "M", kind="weak", note=f"all operations {_COST}", decimals=6),
         Column(
             "official_flops", "cifar10", "official_flops", "M", kind="weak", decimals=6,
@@ -67,6 +84,10 @@ def _columns() -> tuple[Column, ...]:
         Column(
             "eyeriss_arithmetic_intensity", "cifar10", "eyeriss_arithmetic_intensity", "", kind="weak",
             note=_HARDWARE,
+        ),
+        *(
+            Column(name := f"{device}_latency", "cifar10", name, "ms", kind="weak", note=_FURTHER)
+            for device in _FURTHER_DEVICES
         ),
     )  # fmt: skip
 
@@ -87,7 +108,7 @@ class NB201(Benchmark):
         notes="15,625 strings are 6,466 networks by the official API and 4,930 effective networks.",
     )
     columns = _columns()
-    side_tables = ("nb201_zero_cost", "nb201_hardware")
+    side_tables = ("nb201_zero_cost", "nb201_hardware", "nb201_epoch12", "nb201_supernets", "nb201_latency")
 
     @classmethod
     def arrange(cls, table: Table) -> Table:

@@ -68,6 +68,11 @@ FORMATS: Mapping[str, Format] = {
     "nb201_zero_cost": _official("zc_nasbench201.json", "zero_cost:"),
     "nb101_zero_cost": _official("zc_nasbench101.json", "zero_cost:nb101_"),
     "nb201_hardware": _official("HW-NAS-Bench-v1_0.pickle", "hardware:"),
+    "nb201_epoch12": _official("mini-bench-arch-cell-accs.pd", "nb201_side:epoch12_"),
+    "nb201_supernets": _official(
+        "folder with one-shot-supernet and few-shot-supernet", "nb201_side:supernets_"
+    ),
+    "nb201_latency": _official("folder with str_arch2idx.pt and 23 files DEVICE.pt", "nb201_side:latency_"),
     "channel_macro": _official(
         "Results_MobileNet.json, Results_ResNet.json or their folder", "macro:channel_"
     ),
@@ -79,6 +84,8 @@ CONVERTERS: Registry[Callable[[Mapping[str, Path]], Table]] = Registry(
         "nb201": "data.convert.nb201:accuracies",
         "nb201_zero_cost": "data.convert.nb201:zero_cost",
         "nb201_hardware": "data.convert.nb201:hardware",
+        "nb201_supernets": "data.convert.nb201_side:supernets",
+        "nb201_latency": "data.convert.nb201_side:latency",
     },
 )
 

@@ -60,7 +60,7 @@ HARDWARE = (
 def accuracies(files: Mapping[str, Path]) -> Table:
     """Return the main table: 15,625 rows in the official index order, accuracy in %, costs in M."""
     main = _read_csv(
-        _file(files, "nats_bench.csv"),
+        get_file(files, "nats_bench.csv"),
         {
             **dict.fromkeys(TEST_COLUMNS.values(), pa.float64()),
             "ArchitectureString": pa.string(),
@@ -69,11 +69,11 @@ def accuracies(files: Mapping[str, Path]) -> Table:
         N_CELLS,
     )
     source = files["nats_bench.csv"]
-    cells = _cells(source, main["ArchitectureString"], _strings())
+    cells = get_cells(source, main["ArchitectureString"], get_strings())
     tests = {
         name: _percent(source, official, _float(main[official])) for name, official in TEST_COLUMNS.items()
     }
-    gdas = _gdas(_file(files, "nas-201-GDAS-accuracies.json"), (230, 249))
+    gdas = _gdas(get_file(files, "nas-201-GDAS-accuracies.json"), (230, 249))
     costs = get_costs(SPACE.enumerate())
     return _table(
         cells,
@@ -81,9 +81,9 @@ def accuracies(files: Mapping[str, Path]) -> Table:
             **tests,
             "arch": None,
             "unique_class": _classes(main["UniqueString"]),
-            "cifar10_valid_acc": _valid(_file(files, "robustness_targets.csv"), N_CELLS)[cells],
+            "cifar10_valid_acc": _valid(get_file(files, "robustness_targets.csv"), N_CELLS)[cells],
             "imagenet16_valid_acc": _valid(
-                _file(files, "nb201_ImageNet16-120_valid_nets.csv"), N_REACHABLE, named=True
+                get_file(files, "nb201_ImageNet16-120_valid_nets.csv"), N_REACHABLE, named=True
             )[cells],
             **{f"gdas{epoch}_acc": values for epoch, values in gdas.items()},
             "flops": costs.flops[cells],
@@ -95,15 +95,16 @@ def accuracies(files: Mapping[str, Path]) -> Table:
 
 def zero_cost(files: Mapping[str, Path]) -> Table:
     """Return the zero-cost proxies of 9,445 cells, as published: no unit, failed proxies are -1e8."""
-    return _numbers(_file(files, "nb201_zc_proxies.csv"), PROXIES, N_REACHABLE, named=True)
+    return _numbers(get_file(files, "nb201_zc_proxies.csv"), PROXIES, N_REACHABLE, named=True)
 
 
 def hardware(files: Mapping[str, Path]) -> Table:
     """Return latency in ms and energy in mJ of all cells; -1 where a device cannot run the network."""
-    return _numbers(_file(files, "hw_cifar10.csv"), HARDWARE, N_CELLS)
+    return _numbers(get_file(files, "hw_cifar10.csv"), HARDWARE, N_CELLS)
 
 
-def _file(files: Mapping[str, Path], name: str) -> Path:
+def get_file(files: Mapping[str, Path], name: str) -> Path:
+    """Return one of the originals by its name; TableError if it was not given."""
     if name not in files:
         raise TableError(f"{name}: not among the originals given ({', '.join(files) or 'none'})")
     return files[name]
@@ -132,7 +133,7 @@ def _one_line(error: Exception) -> str:
     return text if len(text) <= 200 else text[:197] + "..."
 
 
-def _refuse(path: Path, bad: np.ndarray, what: str, values: pa.Array | np.ndarray) -> None:
+def refuse(path: Path, bad: np.ndarray, what: str, values: pa.Array | np.ndarray) -> None:
     """Raise TableError if any row of `bad` is True; the first such line is named, with its value."""
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
@@ -142,7 +143,7 @@ def _refuse(path: Path, bad: np.ndarray, what: str, values: pa.Array | np.ndarra
 
 
 @cache
-def _strings() -> pa.Array:
+def get_strings() -> pa.Array:
     """Return the official strings of all cells; a cell's place here is its number below."""
     return pa.array(SPACE.format(SPACE.enumerate()))
 
@@ -155,29 +156,29 @@ def _tuples() -> pa.Array:
     return pa.array([str(tuple(code)) for code in export[SPACE.enumerate()[:, order]].tolist()])
 
 
-def _cells(path: Path, texts: pa.Array, known: pa.Array) -> np.ndarray:
+def get_cells(path: Path, texts: pa.Array, known: pa.Array) -> np.ndarray:
     """Return the number (n,) of each row's cell: its place in `known`; each cell at most once."""
     found = pc.index_in(texts, known)  # pyright: ignore[reportAttributeAccessIssue]  # made at import
-    _refuse(path, np.asarray(found.is_null()), "not a NAS-Bench-201 cell", texts)
+    refuse(path, np.asarray(found.is_null()), "not a NAS-Bench-201 cell", texts)
     cells = np.asarray(found.to_numpy(), np.int64)
     first = np.zeros(len(cells), bool)
     first[np.unique(cells, return_index=True)[1]] = True
-    _refuse(path, ~first, "a cell that an earlier line has", texts)
+    refuse(path, ~first, "a cell that an earlier line has", texts)
     return cells
 
 
 def _net_cells(path: Path, columns: Mapping[str, pa.Array]) -> np.ndarray:
     """Return the cell numbers of an export's `net` column, checked against `net_str` if that is there."""
-    cells = _cells(path, columns["net"], _tuples())
+    cells = get_cells(path, columns["net"], _tuples())
     if "net_str" in columns:
-        differ = cells != _cells(path, columns["net_str"], _strings())
-        _refuse(path, differ, "net and net_str are different cells", columns["net_str"])
+        differ = cells != get_cells(path, columns["net_str"], get_strings())
+        refuse(path, differ, "net and net_str are different cells", columns["net_str"])
     return cells
 
 
 def _percent(path: Path, name: str, values: np.ndarray) -> np.ndarray:
     """Return `values` (n,), percent; TableError for a missing one or one outside 0 to 100."""
-    _refuse(path, ~((values >= 0) & (values <= 100)), f"{name} is not an accuracy in 0..100 %", values)
+    refuse(path, ~((values >= 0) & (values <= 100)), f"{name} is not an accuracy in 0..100 %", values)
     return values
 
 
@@ -207,7 +208,7 @@ def _gdas(path: Path, epochs: tuple[int, ...]) -> dict[int, np.ndarray]:
         if not isinstance(listed, list) or len(listed) != N_CELLS:
             raise TableError(f"{path.name}: epoch {epoch} is not a list of {N_CELLS:,} numbers")
         bad = np.array([type(v) is not float and not (type(v) is int and 0 <= v <= 1) for v in listed])
-        _refuse(path, bad, f"epoch {epoch} is not a number in 0..1", np.array(listed, object))
+        refuse(path, bad, f"epoch {epoch} is not a number in 0..1", np.array(listed, object))
         values[epoch] = _percent(path, f"epoch {epoch}", 100 * np.array(listed, np.float64))
     return values
 
@@ -216,10 +217,10 @@ def _ta_gates(files: Mapping[str, Path]) -> pa.Array:
     """Return "train", "test" or null for each cell number, by the two lists of the TA-GATES protocol."""
     part = np.full(N_CELLS, -1)
     for code, (name, rows) in enumerate((("ta_gates_train.csv", N_TRAIN), ("ta_gates_test.csv", N_TEST))):
-        path = _file(files, name)
+        path = get_file(files, name)
         columns = _read_csv(path, {"net": pa.string()}, rows)
         cells = _net_cells(path, columns)
-        _refuse(path, part[cells] >= 0, "a training network of the protocol too", columns["net"])
+        refuse(path, part[cells] >= 0, "a training network of the protocol too", columns["net"])
         part[cells] = code
     return pa.array(["train", "test"], pa.large_string()).take(pa.array(part, mask=part < 0))
 
@@ -236,13 +237,13 @@ def _numbers(path: Path, names: Sequence[str], rows: int, *, named: bool = False
     cells = _net_cells(path, columns)
     for name in names:
         values = _float(columns[name])
-        _refuse(path, ~np.isfinite(values), f"{name} is not a finite number", values)
+        refuse(path, ~np.isfinite(values), f"{name} is not a finite number", values)
     return _table(cells, {"arch": None, **{name: columns[name] for name in names}})
 
 
 def _table(cells: np.ndarray, columns: Mapping[str, np.ndarray | pa.Array | None]) -> Table:
     """Return a table; "arch" is filled in from the cell numbers, NaN becomes null."""
-    arch = _strings().take(pa.array(cells)).cast(pa.large_string())
+    arch = get_strings().take(pa.array(cells)).cast(pa.large_string())
     arrays = {
         name: arch if values is None else pa.array(values, from_pandas=True)
         for name, values in columns.items()

@@ -10,19 +10,27 @@ from __future__ import annotations
 
 import pickletools
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from data.convert.pickle_bytes import Reader
-from data.convert.pickle_names import NAMES, Dtype, Name, RefusedError, check_keys, fill_array, shown
+from data.convert.pickle_names import (
+    Dtype,
+    Name,
+    RefusedError,
+    Unfinished,
+    check_keys,
+    fill_array,
+    find_name,
+    shown,
+)
 from data.convert.pickle_shed import Past, Shed
 from data.errors import TableError
 
 _MOST_MARKS = 200
-_LONGEST_NAME = 200
 _LONGEST_INT = 64
 _OPEN = 4  # last records that may be parts of one; real ones have several fields and are told apart at once
 _TOGETHER = 4  # records that are shed at a time
@@ -56,8 +64,10 @@ class Machine:
         limits: Limits | None = None,
         text: Literal["latin1", "bytes"] = "latin1",
         shed: Shed | None = None,
+        names: Mapping[str, Name] | None = None,
     ) -> None:
         self._reader, self._limits, self._text, self._shed = reader, limits or Limits(), text, shed
+        self._names = names or {}
         self._stack: list[Any] = []
         self._below: list[list[Any]] = []  # the stacks under each mark
         self._memo: dict[int, Any] = {}
@@ -282,10 +292,7 @@ class Machine:
         self._push_name(module, name)
 
     def _push_name(self, module: str, name: str) -> None:
-        text = f"{module}.{name}"
-        if text not in NAMES:
-            raise RefusedError(text if len(text) <= _LONGEST_NAME else text[:_LONGEST_NAME] + "...")
-        self._stack.append(NAMES[text])
+        self._stack.append(find_name(f"{module}.{name}", self._names))
 
     def _inst(self) -> None:
         raise RefusedError(f"{self._reader.line()}.{self._reader.line()} (by INST)")
@@ -296,9 +303,15 @@ class Machine:
             raise RefusedError(f"a call of {shown(made)}")
         self._stack.append(made.build(*arguments))
 
+    def _new(self) -> None:
+        """Build an object of the names that this file alone may use."""
+        if not self._names:
+            self._unknown()
+        self._reduce()
+
     def _build(self) -> None:
         state, target = self._stack.pop(), self._stack[-1]
-        if type(target) is Dtype:
+        if isinstance(target, Unfinished):
             target.build(state)
         elif type(target) is np.ndarray:
             fill_array(target, state)
@@ -360,6 +373,7 @@ class Machine:
         0x43: lambda self: self._bytes(self._size(1)),  # SHORT_BINBYTES, BINBYTES, BINBYTES8
         0x42: lambda self: self._bytes(self._size(4)),
         0x8E: lambda self: self._bytes(self._size(8)),
+        0x96: lambda self: self._bytes(self._size(8)),  # BYTEARRAY8
         0x5D: lambda self: self._stack.append([]),
         0x61: _append,
         0x65: _appends,
@@ -378,4 +392,5 @@ class Machine:
         0x69: _inst,
         0x52: _reduce,
         0x62: _build,
+        0x81: _new,  # NEWOBJ
     }

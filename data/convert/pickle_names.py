@@ -18,6 +18,7 @@ import numpy as np
 KEY_TYPES: frozenset[type] = frozenset({str, bytes, int, float, bool, NoneType})
 _DTYPE = re.compile(r"[<>=|]?(b1|[iu][1248]|f[248])")
 _MOST_DIMENSIONS = 8
+_LONGEST_NAME = 200
 
 
 class RefusedError(Exception):
@@ -37,7 +38,15 @@ class Name:
     build: Callable[..., Any]
 
 
-class Dtype:
+class Unfinished:
+    """A value whose content comes in a later step of the pickle."""
+
+    def build(self, state: object) -> None:
+        """Take the content; RefusedError if it is not of the known form."""
+        raise NotImplementedError
+
+
+class Dtype(Unfinished):
     """A type of numbers, whose byte order comes in a later step of the pickle."""
 
     def __init__(self, text: str | bytes, *_: object) -> None:
@@ -153,3 +162,15 @@ def _names() -> Mapping[str, Name]:
 
 
 NAMES = _names()
+
+
+def find_name(text: str, more: Mapping[str, Name]) -> Name:
+    """Return what a module and name stand for: of the names `more` of one file, or those of every file.
+
+    Raises:
+        RefusedError: It is neither; nothing is imported.
+    """
+    known = more.get(text) or NAMES.get(text)
+    if known is None:
+        raise RefusedError(text if len(text) <= _LONGEST_NAME else text[:_LONGEST_NAME] + "...")
+    return known

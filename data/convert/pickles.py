@@ -18,7 +18,7 @@ from typing import IO, Any, Literal
 from data.convert import Progress
 from data.convert.pickle_bytes import Reader
 from data.convert.pickle_machine import Limits, Machine
-from data.convert.pickle_names import shown
+from data.convert.pickle_names import Name, shown
 from data.convert.pickle_shed import Shed
 from data.errors import TableError
 
@@ -33,6 +33,7 @@ def read_pickle(
     text: Literal["latin1", "bytes"] = "latin1",
     limits: Limits | None = None,
     shed: Shed | None = None,
+    names: Mapping[str, Name] | None = None,
     progress: Progress = lambda share: None,
 ) -> Any:  # noqa: ANN401
     """Return what a pickled file holds: built-in values and numpy arrays.
@@ -42,6 +43,7 @@ def read_pickle(
         text: What texts of Python 2 become: str, one letter a byte, or bytes.
         limits: What the pickle may cost.
         shed: Large dicts whose values are reduced as they come.
+        names: What this file may name besides the containers and numbers that every one may.
         progress: Called with the share of the file that has been read.
 
     Raises:
@@ -54,7 +56,7 @@ def read_pickle(
         reader = Reader(stream, path.name, limits.size, share)
 
         def load(limits: Limits = _SMALL, shed: Shed | None = None) -> Any:  # noqa: ANN401
-            return Machine(reader, limits=limits, text=text, shed=shed).load()
+            return Machine(reader, limits=limits, text=text, shed=shed, names=names).load()
 
         value = load(limits, shed)
         if _is(value, _TORCH_MAGIC):

@@ -18,6 +18,7 @@ from support.small_benchmarks import small
 
 from benchmarks import REGISTRY, load
 from benchmarks.base import Benchmark
+from benchmarks.leaks import find_leak
 from benchmarks.nb201_mini import FILE
 from data.errors import InputError, MissingTableError, TableError, UnknownNameError
 from data.graphs import Graphs
@@ -98,6 +99,29 @@ def test_nb201_weak_labels(nb201: Benchmark) -> None:
     # All operations are 3×3 convolutions in the network with the most parameters.
     largest = nb201.table.column("arch")[int(nb201.weak("params").argmax())].as_py()
     assert set(re.findall(r"(\w+)~", largest)) == {"nor_conv_3x3"}
+
+
+@pytest.mark.parametrize(
+    ("name", "tau"),
+    [
+        ("cifar10_test_acc_12", 0.700),
+        ("cifar10_valid_acc_12", 0.594),
+        ("oneshot_acc", 0.484),
+        ("fewshot_acc", 0.550),
+        ("pixel2_latency", 0.468),
+    ],
+)
+def test_nb201_side_tables_are_weak_labels_but_no_defaults(name: str, tau: float, nb201: Benchmark) -> None:
+    assert name in nb201.weak_names
+    assert name not in nb201.info.weak
+    cover = nb201.weak_cover(name, "cifar10", "test_acc")
+    assert cover.known == cover.total == 15_625
+    assert cover.kendall_tau == pytest.approx(tau, abs=1e-3)
+    assert not find_leak(nb201, name)
+
+
+def test_nb201_has_29_latencies(nb201: Benchmark) -> None:
+    assert sum(name.endswith("_latency") for name in nb201.weak_names) == 6 + 23
 
 
 def test_nb201_equal_op_counts_have_equal_costs(nb201: Benchmark) -> None:
