@@ -41,7 +41,8 @@ def _excerpt(row: Row) -> str:
 
 def _labels(rows: Iterable[Row]) -> list[str]:
     """Return a line for each protocol of a paper whose results here were trained on another label."""
-    used = dict.fromkeys((_title(row), row["dataset"], row["protocol"], row["label"]) for row in rows)
+    names = ("dataset", "protocol", "label")  # rows of searches have no protocol
+    used = dict.fromkeys((_title(row), *(row[name] for name in names)) for row in rows if row.get("protocol"))
     lines = []
     for title, dataset, protocol, label in used:
         if protocol in PROTOCOLS and (differs := PROTOCOLS[protocol].differs_from_paper(label)):
