@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from support import official_nats as official
 
+from benchmarks.nb201 import NB201
 from data.convert.nats import SEEDS, SIZE, SPLITS, TOPOLOGY
 from data.table import Table
 
@@ -184,3 +185,15 @@ def test_costs_of_seeds_that_differ_are_those_of_888(tmp_path: Path) -> None:
     api = nats_bench.create(str(path), "sss", fast_mode=True, verbose=False)
     with quietly():
         assert api.get_cost_info(0, "cifar10", "90")["flops"] == 20.0
+
+
+def test_the_mean_over_seeds_is_a_label_of_its_own(folder: Path) -> None:
+    bench = NB201(NB201.arrange(read(TOPOLOGY, folder, N)))
+    for dataset in ("cifar10", "cifar100", "imagenet16"):
+        assert {"valid_acc", "valid_acc_mean", "test_acc"} <= set(bench.labels(dataset))
+        seeds = bench.seeds(dataset, "valid_acc_mean")
+        assert seeds is not None
+        mean = bench.target(dataset, "valid_acc_mean")
+        np.testing.assert_allclose(np.nanmean(seeds, axis=1), mean, rtol=1e-12)
+        known = np.isfinite(seeds[:, 0])
+        np.testing.assert_array_equal(bench.target(dataset, "valid_acc")[known], seeds[known, 0])
