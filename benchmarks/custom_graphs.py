@@ -135,7 +135,7 @@ def _each(rows: Iterable[R], read: Callable[[R], T]) -> list[T]:
         try:
             found.append(read(row))
         except ValueError as error:
-            bad.append(f"row {number}: {error}")
+            bad.append(" ".join(f"row {number}: {error}".split()))  # values may hold line breaks
     if bad:
         more = f"; and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
         raise TableError(f"{len(bad)} rows are no graphs (rows count from 0): {'; '.join(bad[:SHOWN])}{more}")

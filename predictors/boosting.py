@@ -54,8 +54,8 @@ def split_lists(n: int, size: int, rng: np.random.Generator) -> list[np.ndarray]
 def pair_gradients(scores: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return gradient and Hessian diagonal (n,) of the logistic loss summed over pairs of different labels.
 
-    With p = e^s_i / (e^s_i + e^s_j) the probability that i is better than j, the gradient at i is the sum of p
-    over its pairs less the number of worse architectures, and the Hessian the sum of p (1 − p). Both are
+    With p = e^s_i / (e^s_i + e^s_j) the probability that i is better than j, the gradient at i is the sum of
+    p over its pairs less the number of worse architectures, and the Hessian the sum of p (1 − p). Both are
     divided by the mean number of pairs of an architecture.
     """
     odds = np.exp(np.clip(scores - scores.mean(), -FURTHEST, FURTHEST))

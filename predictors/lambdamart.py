@@ -24,8 +24,8 @@ OBJECTIVES = ("ranknet", *QUERY_OBJECTIVES)
 class Lambdamart(Predictor):
     """Boosted trees that learn the order of all training architectures.
 
-    By default they minimise RankNet's loss, the logistic loss of all pairs. `objective=lambdarank` is LambdaMART
-    as in the textbook: pairs weighted by their effect on NDCG, labels cut into integer grades. With few and
+    By default they minimise RankNet's loss, the logistic loss of all pairs. `objective=lambdarank` is
+    LambdaMART as in the textbook: pairs weighted by their effect on NDCG, labels cut into integer grades. With few and
     noisy labels it orders architectures less well, as docs/benchmarks.md shows. `xendcg` is the listwise
     cross-entropy of Bruch et al., WWW 2021. The number of trees is chosen by cross-validation on the
     training labels: the one with the least pairwise loss of the held-out folds, or for the other two
@@ -141,9 +141,9 @@ class Lambdamart(Predictor):
                 f"predictor '{self.name}': learning_rate must be positive, not {self.learning_rate}"
             )
         for name in ("feature_fraction", "bagging_fraction"):
-            if not 0 < getattr(self, name) <= 1:
+            if not 0 < (share := getattr(self, name)) <= 1:
                 raise InputError(
-                    f"predictor '{self.name}': {name} must be above 0 and at most 1, not {getattr(self, name)}"
+                    f"predictor '{self.name}': {name} must be above 0 and at most 1, not {share}"
                 )
 
     def _params(self, n: int, seed: int) -> dict[str, Any]:

@@ -73,9 +73,7 @@ def test_numbers_without_lists_are_one_feature_and_follow_their_nodes(tmp_path: 
 
 
 def test_names_come_from_the_description_or_a_column_and_are_announced(tmp_path: Path) -> None:
-    described = load(
-        write(CHAINS, tmp_path / "a.csv", {"features": {"feature_names": ["kernel", "width"]}})
-    )
+    described = load(write(CHAINS, tmp_path / "a.csv", {"features": {"feature_names": ["kernel", "width"]}}))
     assert described.graphs.space.features == ("kernel", "width")
     assert any("kernel / 7, width / 128" in line for line in described.notices)
     column = load(write({**CHAINS, "feature_names": [["k", "w"]] * 4}, tmp_path / "b.jsonl"))
