@@ -53,9 +53,9 @@ class Custom(Benchmark):
     - `arch`, a text of NAS-Bench-201, TransNAS-Bench-101, NATS-Bench (widths), NAS-Bench-Macro or the
       ProxylessNAS space, as `benchmarks.info` shows it.
 
-    With `ops`, `features` may hold a list of numbers for each operation: kernel sizes, widths. `feature_names`
-    names them, as a column or in the description of `features`. Each is divided by its largest absolute value
-    in the table, candidates included.
+    With `ops`, `features` may hold a list of numbers for each operation: kernel sizes, widths. A column
+    `feature_names` names them, or the description of `features`. Each is divided by its largest absolute
+    value in the table, candidates included.
 
     Where cells hold text, lists are written as in JSON or Python. Every other numeric column is a label of
     the data set "table", except flops, params and macs, which are weak labels, and columns that count rows.

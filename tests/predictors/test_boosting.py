@@ -82,7 +82,7 @@ def test_pairs_order_networks_better_than_lambdarank(mini: Benchmark) -> None:
             .fit(graphs.take(train), y[train])
             .predict(graphs.take(test)),
             y[test],
-        ).statistic
+        ).statistic  # pyright: ignore[reportAttributeAccessIssue]
         for objective in ("ranknet", "lambdarank")
     }
     assert tau["ranknet"] > max(0.6, tau["lambdarank"])
