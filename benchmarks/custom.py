@@ -190,7 +190,7 @@ class Custom(Benchmark):
                 f"{twins:,} of {len(graphs):,} rows are the same network as an earlier row: where one row of "
                 "each network is used, it is the first"
             )
-        return tuple(lines)
+        return tuple(" ".join(line.splitlines()) for line in lines)  # names may hold line breaks
 
     def _feature_notices(self) -> list[str]:
         """Return a line about the column `features`: how it was read, or that it was not."""
