@@ -173,13 +173,13 @@ class _Ensemble:
         return predict_std_canonical(own, lambda g: own.scores_std(net, g), graphs, repeats=True)
 
 
-def apply(net: nn.Module, inputs: Inputs) -> Tensor:
-    """Return a network's outputs (r, n, ...) of inputs (n, ...), in evaluation mode and in chunks."""
+def apply(net: nn.Module, inputs: Inputs, chunk: int = CHUNK) -> Tensor:
+    """Return a network's outputs (r, n, ...) of inputs (n, ...), in evaluation mode, `chunk` at once."""
     net.eval()
     n = len(next(iter(inputs.values())))
     with torch.no_grad(), one_thread():
         parts = [
-            net({name: x[None, i : i + CHUNK] for name, x in inputs.items()}) for i in range(0, n, CHUNK)
+            net({name: x[None, i : i + chunk] for name, x in inputs.items()}) for i in range(0, n, chunk)
         ]
     return torch.cat(parts, dim=1)
 
