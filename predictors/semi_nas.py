@@ -74,7 +74,7 @@ class SemiNas(TorchRanker):
             trade_off: Share of the squared error in the loss; the rest is the decoder's.
             unlabelled: Architectures to predict labels of; 0 for supervised learning alone.
             repeat: How often a labelled architecture comes to each unlabelled one.
-            pretrain: Passes over the labelled architectures alone for each of `epochs`, up to `max_steps` steps.
+            pretrain: Passes over the labels alone for each of `epochs`, up to `max_steps` steps.
             epochs: Passes over all architectures, up to `max_steps` steps.
         """
         self.width = width
