@@ -74,11 +74,14 @@ def test_attention_ignores_unused_nodes() -> None:
 
 def test_lstm_is_torchs() -> None:
     ours, theirs = Lstm(3, 4, generators([0])), torch.nn.LSTM(3, 4, batch_first=True)
-    with torch.no_grad():
-        theirs.weight_ih_l0.copy_(ours.into.weight[0].T)
-        theirs.weight_hh_l0.copy_(ours.again.weight[0].T)
-        theirs.bias_ih_l0.copy_(ours.into.bias[0, 0])  # pyright: ignore[reportOptionalSubscript]
-        theirs.bias_hh_l0.zero_()
+    assert ours.into.bias is not None
+    weights = {
+        "weight_ih_l0": ours.into.weight[0].T,
+        "weight_hh_l0": ours.again.weight[0].T,
+        "bias_ih_l0": ours.into.bias[0, 0],
+        "bias_hh_l0": torch.zeros(16),
+    }
+    theirs.load_state_dict(weights)
     x = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(ours(x[None])[0], theirs(x)[0])
     torch.testing.assert_close(ours(x[None], reverse=True)[0], theirs(x.flip(1))[0].flip(1))
