@@ -104,7 +104,8 @@ class NnFormer(AveragedRanker):
                 f"predictor '{self.name}': heads must be a multiple of {HEADS} that divides the width "
                 f"{self.width}, not {self.heads}"
             )
-        return _Network(*inputs["ops"].shape[-2:], self, rngs)
+        nodes, features = inputs["ops"].shape[-2:]
+        return _Network(nodes, features, self, rngs)
 
     def _objective(self, net: nn.Module, inputs: Inputs, y: Tensor) -> Objective:
         rngs = next(m.rngs for m in net.modules() if isinstance(m, Dropout))
@@ -161,11 +162,10 @@ class _Network(nn.Module):
         self.token = nn.Parameter(normal_per_repeat((1, 1, width), rngs, std=STD))
         self.layers = nn.ModuleList(_Layer(params, rngs) for _ in range(params.layers))
         self.norms = nn.ModuleList(LayerNorm(width, len(rngs)) for _ in range(2))
-        self.head = Linear(width, 1, rngs)
+        self.head, self.bias = Linear(width, 1, rngs, bias=False), nn.Parameter(torch.zeros(len(rngs), 1))
         for layer in self.modules():
             if isinstance(layer, Linear | Embedding):
                 layer.weight.data = normal_per_repeat(layer.weight.shape[1:], rngs, std=STD)
-        nn.init.zeros_(self.head.bias)
 
     def forward(self, inputs: Inputs) -> Tensor:
         nodes, edges = inputs["nodes"], inputs["edges"]
@@ -176,7 +176,7 @@ class _Network(nn.Module):
         edges = F.pad(edges, (2, 0, 2, 0)) * used.unsqueeze(-1)
         for layer in self.layers:
             x = layer(x, mask, edges)
-        return self.head(self.norms[1](x)[:, :, 0]).squeeze(-1)
+        return self.head(self.norms[1](x)[:, :, 0]).squeeze(-1) + self.bias
 
     def _mask(self, nodes: Tensor, edges: Tensor) -> Tensor:
         """Return who attends to whom, bool (r or 1, b, heads, t, t), class and size first."""

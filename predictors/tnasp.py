@@ -34,7 +34,9 @@ class Tnasp(PaperRanker):
 
     Source: Lu et al., TNASP, NeurIPS 2021; sizes and training as in the published code of PINAT (Lu et al.,
     AAAI 2023), by the same authors, which extends it. No code of self-evolution is public: the penalty is an
-    interpretation of the paper, which reports the error of separate validation labels, not of training labels.
+    interpretation of its abstract, and its held-out labels are taken from the training labels.
+
+    Published tau on NAS-Bench-201 with 78 labels: 0.539; here 0.568 (3 repeats, valid_acc, 4,000 test rows).
     """
 
     canonical: ClassVar[bool] = False
@@ -81,7 +83,8 @@ class Tnasp(PaperRanker):
         return laplacian_inputs(graphs)
 
     def _network(self, inputs: Inputs, rngs: Generators) -> nn.Module:
-        return _Network(*inputs["ops"].shape[-2:], self, rngs)
+        nodes, features = inputs["ops"].shape[-2:]
+        return _Network(nodes, features, self, rngs)
 
     def _objective(self, net: nn.Module, inputs: Inputs, y: Tensor) -> Objective:
         return Lists(net, inputs, y, self.loss)
@@ -96,7 +99,7 @@ class Tnasp(PaperRanker):
         held, kept = orders[:, : n // 5], orders[:, n // 5 :]
         inputs, y = self._tensors(graphs, labels, kept)
         history = _History(*self._tensors(graphs, labels, held))
-        rngs = generators(seeds)
+        rngs, net = generators(seeds), nn.Module()
         with one_thread():
             for _ in range(self.rounds):
                 net = self._network(inputs, rngs).train()

@@ -107,7 +107,8 @@ class Averaged:
         now = [p.detach() for p in self.parameters]
         if not self.average:
             self.average = [p.clone() for p in now]
-        torch._foreach_lerp_(self.average, now, 1 - self.decay)
+        for average, p in zip(self.average, now, strict=True):
+            average.lerp_(p, 1 - self.decay)
 
 
 class AveragedRanker(TorchRanker):

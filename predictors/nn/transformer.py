@@ -40,7 +40,7 @@ class Embedding(nn.Module):
 
 
 def key_mask(nodes: Tensor) -> Tensor:
-    """Return which keys may be attended to, (r or 1, b, 1, 1, v) bool, given the nodes in use (r or 1, b, v)."""
+    """Return which keys may be attended to, bool (r or 1, b, 1, 1, v), given nodes in use (r or 1, b, v)."""
     return nodes[:, :, None, None, :] > 0
 
 
