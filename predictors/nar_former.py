@@ -56,7 +56,7 @@ class NarFormer(AveragedRanker):
         """Store the hyper-parameters; the others are described in AveragedRanker and TorchRanker.
 
         Hyper-parameters:
-            frequencies: Frequencies of each of the three parts of a token, which has six times as many features.
+            frequencies: Frequencies of each of the three parts of a token; it has six times as many features.
             layers: Layers of the first stage.
             heads: Attention heads; they divide the features of a token.
             difference: Weight of the loss of differences.

@@ -90,7 +90,7 @@ class MeanRegressor(nn.Module):
 
 
 class SetConv(nn.Module):
-    """A permutation-invariant function of a node's sources and itself: (r, b, v, inputs) → (r, b, v, outputs).
+    """A permutation-invariant function of a node's sources and itself, (r, b, v, inputs) to outputs.
 
     φ is an affine map per feature and head and a leaky ReLU; its values are summed over the sources; ρ mixes
     the heads of a feature, again with a leaky ReLU and a scale. With `join` the heads stay apart, otherwise
