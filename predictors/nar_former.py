@@ -1,4 +1,4 @@
-"""NAR-Former: tokens of sines, a transformer that fuses them in stages, two orders of each network's nodes."""
+"""NAR-Former: tokens of sines, a transformer that fuses them in stages, two views of each network."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ class NarFormer(AveragedRanker):
     Labels have a deviation of 0.1 around 0.5, so that they fit the output's sigmoid.
 
     Source: Yi et al., NAR-Former, CVPR 2023 (arXiv 2211.08024), and its published code. Published settings:
-    `frequencies=32,layers=6,batch=128,epochs=4000,max_steps=1000000,lr=0.0001`.
+    `frequencies=32,layers=6,batch=128,epochs=4000,max_steps=1000000,lr=0.0001`; they take hours of one core, so
+    the default is a smaller network and fewer steps. Published checkpoints are chosen on 200 further labels;
+    nothing is chosen here.
     """
 
     canonical: ClassVar[bool] = False
