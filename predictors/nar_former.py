@@ -30,9 +30,9 @@ class NarFormer(AveragedRanker):
     Labels have a deviation of 0.1 around 0.5, so that they fit the output's sigmoid.
 
     Source: Yi et al., NAR-Former, CVPR 2023 (arXiv 2211.08024), and its published code. Published settings:
-    `frequencies=32,layers=6,batch=128,epochs=4000,max_steps=1000000,lr=0.0001`; they take hours of one core, so
-    the default is a smaller network and fewer steps. Published checkpoints are chosen on 200 further labels;
-    nothing is chosen here.
+    `frequencies=32,layers=6,batch=128,epochs=4000,max_steps=1000000,lr=0.0001`; they take hours of one core,
+    so the default is a smaller network and fewer steps. Published checkpoints are chosen on 200 further
+    labels; nothing is chosen here.
     """
 
     canonical: ClassVar[bool] = False

@@ -37,8 +37,8 @@ class NnFormer(AveragedRanker):
 
     Source: Xu et al., NN-Former, CVPR 2025 (arXiv 2507.00880), and its published code. Published settings:
     `width=160,layers=12,batch=128,epochs=3000,max_steps=1000000,lr=0.0001`; they take an hour or more of one
-    core at 100 labels, so the default is a smaller network and fewer steps. Published checkpoints are chosen on
-    1,024 further labels; nothing is chosen here.
+    core at 100 labels, so the default is a smaller network and fewer steps. Published checkpoints are chosen
+    on 1,024 further labels; nothing is chosen here.
     """
 
     canonical: ClassVar[bool] = False
