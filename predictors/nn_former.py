@@ -39,6 +39,9 @@ class NnFormer(AveragedRanker):
     `width=160,layers=12,batch=128,epochs=3000,max_steps=1000000,lr=0.0001`; they take an hour or more of one
     core at 100 labels, so the default is a smaller network and fewer steps. Published checkpoints are chosen
     on 1,024 further labels; nothing is chosen here.
+
+    Tau on NAS-Bench-201 with 78 labels: 0.768 by default, 0.724 with `feed_forward="plain"` (2 repeats,
+    valid_acc, 4,000 test rows). Published with 156 labels, averaged over seeds: 0.804.
     """
 
     canonical: ClassVar[bool] = False
