@@ -112,12 +112,15 @@ class TorchRanker(Predictor):
         rngs = generators(seeds)
         with one_thread():
             net = self._network(inputs, rngs).train()
-            objective = self._objective(net, inputs, y)
-            steps = self._steps(objective.size)
-            optimiser, schedule = self._optimiser(net, steps, epoch_steps(objective.size, self.batch))
-            best = Best(net, len(seeds), self.patience) if self.patience else None
-            minimise(objective, optimiser, schedule, rngs, steps=steps, batch=self.batch, best=best)
+            self._learn(net, self._objective(net, inputs, y), rngs)
         return net
+
+    def _learn(self, net: nn.Module, objective: Objective, rngs: Generators) -> None:
+        """Train a network on an objective."""
+        steps = self._steps(objective.size)
+        optimiser, schedule = self._optimiser(net, steps, epoch_steps(objective.size, self.batch))
+        best = Best(net, len(rngs), self.patience) if self.patience else None
+        minimise(objective, optimiser, schedule, rngs, steps=steps, batch=self.batch, best=best)
 
     def _objective(self, net: nn.Module, inputs: Inputs, y: Tensor) -> Objective:
         """Return what a network learns from training inputs (r, n, ...) and labels (r, n)."""
