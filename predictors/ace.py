@@ -40,8 +40,8 @@ class Ace(Predictor, Pretrains):
     The members are `acenas` networks (their average over the whole training set and over each of its folds
     left out), a Gaussian process and extra trees. Pretrained on weak labels, the networks start from the
     pretrained encoder, and a second process and a second forest see the weak labels, known and predicted, the
-    process the encoder's embedding too; the first ones stay, so that the labels decide how much weak
-    labels count. Every member predicts the training labels without having seen them (folds, leave-one-out, out
+    process the encoder's embedding too; the first ones stay, so that the labels decide how much weak labels
+    count. Every member predicts the training labels without having seen them (folds, leave-one-out, out
     of bag); the weights are non-negative least squares on these predictions, shrunk towards equal.
 
     Scores are predicted normal scores of a label's rank. Their deviations are the process's, scaled by the
@@ -52,7 +52,7 @@ class Ace(Predictor, Pretrains):
 
     has_std: ClassVar[bool] = True
     normal_labels: ClassVar[bool] = True
-    quick: ClassVar[Mapping[str, Any]] = {"epochs": 5, "trees": 20, "pretrain_steps": 100}
+    quick: ClassVar[Mapping[str, Any]] = {"epochs": 3, "folds": 2, "trees": 10, "pretrain_steps": 50}
 
     def __init__(
         self,

@@ -37,7 +37,7 @@ class NarFormer(AveragedRanker):
 
     canonical: ClassVar[bool] = False
 
-    quick: ClassVar[Mapping[str, Any]] = {"frequencies": 4, "layers": 1, "max_steps": 8}
+    quick: ClassVar[Mapping[str, Any]] = {"frequencies": 4, "layers": 1, "max_steps": 4}
 
     def __init__(
         self,

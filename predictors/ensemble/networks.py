@@ -69,7 +69,7 @@ class Networks:
         return np.where(count > 0, (total + folds / np.maximum(count, 1)) / 2, total)
 
     def weak_blocks(self, graphs: Graphs) -> dict[str, np.ndarray]:
-        """Return weak labels, known and predicted, and embeddings, each (n, columns); none if not pretrained."""
+        """Return weak labels, known and predicted, and embeddings (n, columns); none if not pretrained."""
         if not hasattr(self.design, "weak_"):
             return {}
         inputs = self.design._graph_inputs(graphs)

@@ -32,7 +32,7 @@ class BlockScale:
 
     @classmethod
     def fit(cls, block: np.ndarray, *, whole: bool) -> Self:
-        """Measure a block (n, f): its columns one by one, or as a `whole` whose directions keep their size."""
+        """Measure a block (n, f) column by column, or as a `whole` whose directions keep their size."""
         spread = block.std(0)
         varies = spread > 1e-9 * np.maximum(1.0, np.abs(block).max(0))
         if whole:
@@ -55,9 +55,11 @@ class BlockProcess:
     """Posterior of a Gaussian process whose covariance is a sum over blocks.
 
     Each block adds a Matérn 3/2 kernel of the distance in it and a linear kernel, so that a block counts as
-    much as the labels say it should: linear kernels of one-hot positions make the additive model of a chain of
-    blocks. Variances, length scales and noise maximise the posterior under a log-normal prior that is the
-    same for every benchmark. Source: Rasmussen & Williams 2006, chapters 2 and 5; leave-one-out, section 5.4.2.
+    much as the labels say it should: the linear kernel of one-hot positions makes the additive model of a
+    chain of blocks. Variances, length scales and noise maximise the posterior under a log-normal prior that
+    is the same for every benchmark.
+
+    Source: Rasmussen & Williams 2006, chapters 2 and 5; leave-one-out predictions: section 5.4.2.
     """
 
     def __init__(self, whole: Sequence[str] = ()) -> None:

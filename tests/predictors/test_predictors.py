@@ -280,9 +280,9 @@ def repeats(bench: Benchmark, starts: list[int]) -> tuple[list[Graphs], list[np.
 
 
 def short(name: str) -> Predictor:
-    """The predictor, trained for a few epochs only: rounding errors grow with every step."""
+    """The predictor, quick and trained for a few epochs only: rounding errors grow with every step."""
     epochs = {"epochs": 3} if "epochs" in get(name).defaults() else {}
-    return get(name)(**epochs)
+    return get(name)(**{**get(name).quick, **epochs})
 
 
 def alike(a: np.ndarray, b: np.ndarray) -> bool:
