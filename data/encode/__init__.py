@@ -5,6 +5,7 @@ In canonical form (`Graphs.effective`), twins get the same row too.
 
 from data.encode.graf import graf
 from data.encode.onehot import one_hot
+from data.encode.positions import positions
 from data.encode.statistics import path_statistics
 
-__all__ = ["graf", "one_hot", "path_statistics"]
+__all__ = ["graf", "one_hot", "path_statistics", "positions"]
