@@ -10,6 +10,7 @@ from data.encode.op_sets import get_op_sets
 from data.errors import InputError
 from data.graphs import Graphs
 from data.spaces import SPACES
+from data.spaces.cells import DARTS
 from data.spaces.edges import NB201
 
 SETS = get_op_sets(5)
@@ -105,7 +106,7 @@ def test_operations_on_nodes_by_hand() -> None:
 
 def test_pairs_of_cells_by_hand() -> None:
     """Blocks of a normal cell: (0 conv5, 1 skip), (0 conv5, 2 conv5), then pools of 0 and 1."""
-    space = SPACES["darts"]
+    space = DARTS
     conv5, skip, pool = space.codes("sep_conv_5x5", "skip_connect", "max_pool_3x3")
     ops = np.full((1, 2, 4, 2), pool)
     sources = np.tile([0, 1], (1, 2, 4, 1))

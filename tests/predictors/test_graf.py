@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import kendalltau
+from scipy.stats import rankdata
 from sklearn.ensemble import RandomForestRegressor
 
 from benchmarks.base import Benchmark
@@ -31,11 +31,16 @@ def y(nb201: Benchmark) -> np.ndarray:
     return nb201.target("cifar10", "valid_acc")
 
 
+def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """Spearman's rho."""
+    return float(np.corrcoef(rankdata(a), rankdata(b))[0, 1])
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_every_model_orders_networks(model: str, train: Graphs, test: Graphs, y: np.ndarray) -> None:
     predictor = Graf(model=model, n_estimators=30, rounds=300).fit(train, y[ROWS[:100]], seed=1)
     scores = predictor.predict(test)
-    assert kendalltau(scores, y[ROWS[100:400]]).statistic > 0.55
+    assert rank_correlation(scores, y[ROWS[100:400]]) > 0.75
     again = Graf(model=model, n_estimators=30, rounds=300).fit(train, y[ROWS[:100]], seed=1)
     np.testing.assert_array_equal(again.predict(test), scores)
 
@@ -45,7 +50,7 @@ def test_the_published_forest_is_the_default(train: Graphs, test: Graphs, y: np.
     labels = (labels - labels.mean()) / labels.std()
     forest = RandomForestRegressor(random_state=0).fit(graf(train), labels.round(9))
     scores = Graf().fit(train, labels).predict(test)
-    assert kendalltau(forest.predict(graf(test)), scores).statistic > 0.99
+    assert rank_correlation(forest.predict(graf(test)), scores) > 0.999
 
 
 def test_only_bootstrap_samples_say_how_sure_they_are(train: Graphs, test: Graphs, y: np.ndarray) -> None:
