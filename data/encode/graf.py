@@ -43,8 +43,8 @@ def graf(
     - The macro level of TransNAS-Bench-101 (16): the number of modules of each kind; at each of the six
       positions how often channels were doubled and resolution halved so far, 0 after the last module.
 
-    Published code counts a missing longest path as −1, and where operations are on nodes as −4, with all other
-    lengths there two less than here, so that it tells no path from a direct edge; so does the shortest path.
+    Published code counts a missing longest path as −1. Where operations are on nodes it writes −4, and two
+    less than here for all others: it tells no path from a direct edge, as the shortest path does anyway.
 
     In canonical form (`Graphs.effective`) columns keep their meaning, for the network that is left: paths may
     be without any operation.
