@@ -112,12 +112,15 @@ class TorchRanker(Predictor):
         rngs = generators(seeds)
         with one_thread():
             net = self._network(inputs, rngs).train()
-            objective = self._objective(net, inputs, y)
-            steps = self._steps(objective.size)
-            optimiser, schedule = self._optimiser(net, steps, epoch_steps(objective.size, self.batch))
-            best = Best(net, len(seeds), self.patience) if self.patience else None
-            minimise(objective, optimiser, schedule, rngs, steps=steps, batch=self.batch, best=best)
+            self._learn(net, self._objective(net, inputs, y), rngs)
         return net
+
+    def _learn(self, net: nn.Module, objective: Objective, rngs: Generators) -> None:
+        """Train a network on an objective."""
+        steps = self._steps(objective.size)
+        optimiser, schedule = self._optimiser(net, steps, epoch_steps(objective.size, self.batch))
+        best = Best(net, len(rngs), self.patience) if self.patience else None
+        minimise(objective, optimiser, schedule, rngs, steps=steps, batch=self.batch, best=best)
 
     def _objective(self, net: nn.Module, inputs: Inputs, y: Tensor) -> Objective:
         """Return what a network learns from training inputs (r, n, ...) and labels (r, n)."""
@@ -173,13 +176,13 @@ class _Ensemble:
         return predict_std_canonical(own, lambda g: own.scores_std(net, g), graphs, repeats=True)
 
 
-def apply(net: nn.Module, inputs: Inputs) -> Tensor:
-    """Return a network's outputs (r, n, ...) of inputs (n, ...), in evaluation mode and in chunks."""
+def apply(net: nn.Module, inputs: Inputs, chunk: int = CHUNK) -> Tensor:
+    """Return a network's outputs (r, n, ...) of inputs (n, ...), in evaluation mode, `chunk` at once."""
     net.eval()
     n = len(next(iter(inputs.values())))
     with torch.no_grad(), one_thread():
         parts = [
-            net({name: x[None, i : i + CHUNK] for name, x in inputs.items()}) for i in range(0, n, CHUNK)
+            net({name: x[None, i : i + chunk] for name, x in inputs.items()}) for i in range(0, n, chunk)
         ]
     return torch.cat(parts, dim=1)
 

@@ -1,0 +1,1 @@
+"""The members of `ace`, and how they are mixed."""
