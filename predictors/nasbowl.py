@@ -40,12 +40,13 @@ class Nasbowl(Predictor):
     normal_labels: ClassVar[bool] = True
     max_train_size: ClassVar[int | None] = 10_000
 
-    def __init__(self, *, max_depth: int = 4, assignment: bool = True) -> None:
+    def __init__(self, *, max_depth: int = 4, assignment: bool | None = None) -> None:
         """Store the hyper-parameters.
 
         Hyper-parameters:
             max_depth: Largest depth of a subtree; the marginal likelihood selects one of 0, 1, ..., max_depth.
-            assignment: Whether the kernel counts shared subtrees (optimal assignment), or multiplies counts.
+            assignment: Whether the kernel counts shared subtrees (optimal assignment), or multiplies counts;
+                None to have the marginal likelihood select that too.
         """
         self.max_depth = max_depth
         self.assignment = assignment
@@ -57,15 +58,17 @@ class Nasbowl(Predictor):
         rows = np.random.default_rng(seed).permutation(len(y))[:SEARCHED]
         self.mean_ = float(y.mean())
         centred = y - self.mean_
-        fits = [
-            _choose_noise(self._features(labels[rows, : depth + 1]), centred[rows])
-            for depth in range(self.max_depth + 1)
-        ]
-        self.depth_ = int(np.argmax([fit.likelihood for fit in fits]))
-        self.ratio_, self.signal_ = fits[self.depth_].ratio, fits[self.depth_].signal
+        best = None
+        for assignment in (True, False) if self.assignment is None else (self.assignment,):
+            for depth in range(self.max_depth + 1):
+                features = _get_features(labels[rows, : depth + 1], assignment)
+                found = _choose_noise(features, centred[rows])
+                if best is None or found.likelihood > best.likelihood + 1e-9:
+                    best, self.assignment_, self.depth_ = found, assignment, depth
+        self.ratio_, self.signal_ = best.ratio, best.signal
         labels = labels[:, : self.depth_ + 1]
-        self.vocabulary_ = get_vocabulary(self._numbered(labels))
-        self.train_ = self._features(labels, self.vocabulary_)
+        self.vocabulary_ = get_vocabulary(_number(labels, self.assignment_))
+        self.train_ = _get_features(labels, self.assignment_, self.vocabulary_)
         kernel = self.train_ @ self.train_.T
         self.factor_ = cho_factor(kernel + (self.ratio_ + 1e-8) * np.eye(len(y)), lower=True)
         self.weights_ = self.train_.T @ cho_solve(self.factor_, centred)
@@ -86,18 +89,20 @@ class Nasbowl(Predictor):
         labels = wl_labels(graphs, depth=self.depth_)
         step = max(1, CHUNK // max(len(self.vocabulary_), len(self.train_)))
         return [
-            self._features(labels[start : start + step], self.vocabulary_)
+            _get_features(labels[start : start + step], self.assignment_, self.vocabulary_)
             for start in range(0, max(1, len(labels)), step)
         ]
 
-    def _numbered(self, labels: np.ndarray) -> np.ndarray:
-        return number_occurrences(labels) if self.assignment else labels
 
-    def _features(self, labels: np.ndarray, vocabulary: np.ndarray | None = None) -> np.ndarray:
-        """Return counts (n, m) scaled so that the kernel is their scalar product."""
-        labels = self._numbered(labels)
-        counts = count_labels(labels, get_vocabulary(labels) if vocabulary is None else vocabulary)
-        return counts / np.sqrt(square_counts(labels))[:, None]
+def _number(labels: np.ndarray, assignment: bool) -> np.ndarray:
+    return number_occurrences(labels) if assignment else labels
+
+
+def _get_features(labels: np.ndarray, assignment: bool, vocabulary: np.ndarray | None = None) -> np.ndarray:
+    """Return counts (n, m) scaled so that the kernel is their scalar product."""
+    labels = _number(labels, assignment)
+    counts = count_labels(labels, get_vocabulary(labels) if vocabulary is None else vocabulary)
+    return counts / np.sqrt(square_counts(labels))[:, None]
 
 
 class _Noise(NamedTuple):
