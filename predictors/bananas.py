@@ -18,7 +18,7 @@ from data.errors import InputError
 from data.graphs import Graphs
 from predictors.base import ScoresAndStd
 from predictors.nn.graph import Inputs
-from predictors.nn.layers import Generators
+from predictors.nn.layers import Generators, Standardise
 from predictors.nn.paper import Glorot
 from predictors.nn.ranker import TorchRanker, apply
 from predictors.nn.training import Objective
@@ -33,6 +33,8 @@ class Bananas(TorchRanker):
     at good architectures weigh most. The paper knows a bound of each data set; here it is the best training
     label plus `margin` standard deviations.
 
+    Features of nodes, of which the paper's spaces have none, are summed and added to the columns.
+
     Deviations combine the spread of the ensemble with the noise of a label: the squared error of further
     networks, trained in the same batch without a fifth of the labels each, less their own spread. The paper
     uses the spread alone, which is not meant to cover a label.
@@ -46,7 +48,7 @@ class Bananas(TorchRanker):
     max_steps = 10**9
     weight_decay = 0.0
 
-    quick: ClassVar[Mapping[str, Any]] = {"epochs": 10}
+    quick: ClassVar[Mapping[str, Any]] = {"epochs": 5, "layers": 3}
 
     def __init__(
         self,
@@ -83,10 +85,11 @@ class Bananas(TorchRanker):
 
     def _inputs(self, graphs: Graphs) -> Inputs:
         columns = paths(graphs, max_length=self.max_length or None)
-        return {"paths": torch.from_numpy(columns.astype(np.float32))}
+        numbers = {"paths": columns, "features": graphs.features.sum(1)}
+        return {name: torch.from_numpy(x.astype(np.float32)) for name, x in numbers.items()}
 
     def _network(self, inputs: Inputs, rngs: Generators) -> nn.Module:
-        return _Layers(inputs["paths"].shape[-1], self.width, self.layers, rngs)
+        return _Layers(inputs, self.width, self.layers, rngs)
 
     def _objective(self, net: nn.Module, inputs: Inputs, y: Tensor) -> Objective:
         if self.loss != "mape":
@@ -175,14 +178,16 @@ class _Plan:
 class _Layers(nn.Module):
     """Fully connected layers with ReLU; biases start at 0."""
 
-    def __init__(self, inputs: int, width: int, layers: int, rngs: Generators) -> None:
+    def __init__(self, inputs: Inputs, width: int, layers: int, rngs: Generators) -> None:
         super().__init__()
-        sizes = [inputs, *[width] * layers, 1]
+        self.standardise = Standardise(inputs["features"])
+        sizes = [inputs["paths"].shape[-1] + inputs["features"].shape[-1], *[width] * layers, 1]
         self.maps = nn.ModuleList(Glorot(a, b, rngs) for a, b in pairwise(sizes))
         self.biases = nn.ParameterList(torch.zeros(len(rngs), 1, b) for b in sizes[1:])
 
     def forward(self, inputs: Inputs) -> Tensor:
-        x = inputs["paths"]
+        features = self.standardise(inputs["features"])
+        x = torch.cat([inputs["paths"].expand(len(features), -1, -1), features], dim=-1)
         for i, (linear, bias) in enumerate(zip(self.maps, self.biases, strict=True)):
             x = linear(F.relu(x) if i else x) + bias
         return x.squeeze(-1)
@@ -207,6 +212,5 @@ class _RelativeErrors:
 
 def _keep_first(net: nn.Module, repeats: int, networks: int) -> None:
     """Keep the first `networks` of each repeat's copies."""
-    for parameter in net.parameters():
-        by_repeat = parameter.data.unflatten(0, (repeats, -1))
-        parameter.data = by_repeat[:, :networks].flatten(0, 1).clone()
+    for tensor in (*net.parameters(), *net.buffers()):
+        tensor.data = tensor.data.unflatten(0, (repeats, -1))[:, :networks].flatten(0, 1).clone()

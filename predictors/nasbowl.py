@@ -16,6 +16,7 @@ from data.encode.subtrees import (
 )
 from data.errors import InputError
 from data.graphs import Graphs
+from data.names import check_name
 from predictors.base import Predictor, ScoresAndStd
 
 CHUNK = 20_000_000  # counts in one table
@@ -40,31 +41,36 @@ class Nasbowl(Predictor):
     normal_labels: ClassVar[bool] = True
     max_train_size: ClassVar[int | None] = 10_000
 
-    def __init__(self, *, max_depth: int = 4, assignment: bool | None = None) -> None:
+    def __init__(self, *, max_depth: int = 4, kernel: str = "auto") -> None:
         """Store the hyper-parameters.
 
         Hyper-parameters:
             max_depth: Largest depth of a subtree; the marginal likelihood selects one of 0, 1, ..., max_depth.
-            assignment: Whether the kernel counts shared subtrees (optimal assignment), or multiplies counts;
-                None to have the marginal likelihood select that too.
+            kernel: "assignment" counts shared subtrees (optimal assignment), "counts" multiplies counts; "auto"
+                has the marginal likelihood select one.
         """
         self.max_depth = max_depth
-        self.assignment = assignment
+        self.kernel = kernel
 
     def _fit(self, graphs: Graphs, y: np.ndarray, seed: int) -> None:
         if self.max_depth < 0:
             raise InputError(f"predictor '{self.name}': max_depth must be at least 0, not {self.max_depth}")
+        check_name(f"kernel of predictor '{self.name}'", self.kernel, ("auto", "assignment", "counts"))
         labels = wl_labels(graphs, depth=self.max_depth)
         rows = np.random.default_rng(seed).permutation(len(y))[:SEARCHED]
         self.mean_ = float(y.mean())
         centred = y - self.mean_
-        best = None
-        for assignment in (True, False) if self.assignment is None else (self.assignment,):
-            for depth in range(self.max_depth + 1):
-                features = _get_features(labels[rows, : depth + 1], assignment)
-                found = _choose_noise(features, centred[rows])
-                if best is None or found.likelihood > best.likelihood + 1e-9:
-                    best, self.assignment_, self.depth_ = found, assignment, depth
+        fits = [
+            (
+                _choose_noise(_get_features(labels[rows, : depth + 1], assignment), centred[rows]),
+                assignment,
+                depth,
+            )
+            for assignment in (True, False)
+            for depth in range(self.max_depth + 1)
+            if self.kernel in ("auto", "assignment" if assignment else "counts")
+        ]
+        best, self.assignment_, self.depth_ = max(fits, key=lambda fit: fit[0].likelihood)
         self.ratio_, self.signal_ = best.ratio, best.signal
         labels = labels[:, : self.depth_ + 1]
         self.vocabulary_ = get_vocabulary(_number(labels, self.assignment_))

@@ -41,8 +41,7 @@ def paths(graphs: Graphs, *, max_length: int | None = None) -> np.ndarray:
     sizes = len(_get_kinds(space)) ** np.arange(length + 1)
     step = max(1, CHUNK // (graphs.ops.shape[1] * _count_blocks(space) * int(sizes.sum())))
     parts = [
-        _mark(graphs.take(slice(start, start + step)), sizes)
-        for start in range(0, max(1, len(graphs)), step)
+        _mark(graphs.take(slice(start, start + step)), sizes) for start in range(0, max(1, len(graphs)), step)
     ]
     return np.concatenate(parts)
 
@@ -150,7 +149,9 @@ def _append(into: np.ndarray, kind: np.ndarray, sizes: np.ndarray, *, keep_long:
     for size in range(len(sizes) - 1):
         block = np.zeros((len(rows), into.shape[1], int(sizes[size]), kinds), bool)
         block[np.arange(len(rows)), :, :, kind[rows]] = into[rows, :, first[size] : first[size + 1]]
-        own[rows, :, first[size + 1] : first[size + 2]] = block.reshape(*block.shape[:2], -1) if len(rows) else False
+        own[rows, :, first[size + 1] : first[size + 2]] = (
+            block.reshape(*block.shape[:2], -1) if len(rows) else False
+        )
     if keep_long:
         own[rows, :, first[-2] :] |= into[rows, :, first[-2] :]
     return own
