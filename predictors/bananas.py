@@ -85,8 +85,10 @@ class Bananas(TorchRanker):
 
     def _inputs(self, graphs: Graphs) -> Inputs:
         columns = paths(graphs, max_length=self.max_length or None)
-        numbers = {"paths": columns, "features": graphs.features.sum(1)}
-        return {name: torch.from_numpy(x.astype(np.float32)) for name, x in numbers.items()}
+        inputs = {"paths": torch.from_numpy(columns.astype(np.float32))}
+        if graphs.space.features:
+            inputs["features"] = torch.from_numpy(graphs.features.sum(1))
+        return inputs
 
     def _network(self, inputs: Inputs, rngs: Generators) -> nn.Module:
         return _Layers(inputs, self.width, self.layers, rngs)
@@ -180,14 +182,16 @@ class _Layers(nn.Module):
 
     def __init__(self, inputs: Inputs, width: int, layers: int, rngs: Generators) -> None:
         super().__init__()
-        self.standardise = Standardise(inputs["features"])
-        sizes = [inputs["paths"].shape[-1] + inputs["features"].shape[-1], *[width] * layers, 1]
+        self.standardise = Standardise(inputs["features"]) if "features" in inputs else None
+        sizes = [sum(x.shape[-1] for x in inputs.values()), *[width] * layers, 1]
         self.maps = nn.ModuleList(Glorot(a, b, rngs) for a, b in pairwise(sizes))
         self.biases = nn.ParameterList(torch.zeros(len(rngs), 1, b) for b in sizes[1:])
 
     def forward(self, inputs: Inputs) -> Tensor:
-        features = self.standardise(inputs["features"])
-        x = torch.cat([inputs["paths"].expand(len(features), -1, -1), features], dim=-1)
+        x = inputs["paths"]
+        if self.standardise is not None:
+            features = self.standardise(inputs["features"])
+            x = torch.cat([x.expand(len(features), -1, -1), features], dim=-1)
         for i, (linear, bias) in enumerate(zip(self.maps, self.biases, strict=True)):
             x = linear(F.relu(x) if i else x) + bias
         return x.squeeze(-1)

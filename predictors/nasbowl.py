@@ -45,9 +45,9 @@ class Nasbowl(Predictor):
         """Store the hyper-parameters.
 
         Hyper-parameters:
-            max_depth: Largest depth of a subtree; the marginal likelihood selects one of 0, 1, ..., max_depth.
-            kernel: "assignment" counts shared subtrees (optimal assignment), "counts" multiplies counts; "auto"
-                has the marginal likelihood select one.
+            max_depth: Largest depth of a subtree that the marginal likelihood may select.
+            kernel: "assignment" counts shared subtrees (optimal assignment), "counts" multiplies counts;
+                "auto" has the marginal likelihood select one.
         """
         self.max_depth = max_depth
         self.kernel = kernel
@@ -61,14 +61,10 @@ class Nasbowl(Predictor):
         self.mean_ = float(y.mean())
         centred = y - self.mean_
         fits = [
-            (
-                _choose_noise(_get_features(labels[rows, : depth + 1], assignment), centred[rows]),
-                assignment,
-                depth,
-            )
-            for assignment in (True, False)
+            (_choose_noise(_get_features(labels[rows, : depth + 1], shared), centred[rows]), shared, depth)
+            for shared in (True, False)
             for depth in range(self.max_depth + 1)
-            if self.kernel in ("auto", "assignment" if assignment else "counts")
+            if self.kernel in ("auto", "assignment" if shared else "counts")
         ]
         best, self.assignment_, self.depth_ = max(fits, key=lambda fit: fit[0].likelihood)
         self.ratio_, self.signal_ = best.ratio, best.signal

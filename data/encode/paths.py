@@ -1,4 +1,4 @@
-"""Truncated path encoding: which short sequences of operations lead from input to output (White et al. 2021)."""
+"""Truncated path encoding: the short sequences of operations that lead from input to output."""
 
 from __future__ import annotations
 
@@ -149,9 +149,8 @@ def _append(into: np.ndarray, kind: np.ndarray, sizes: np.ndarray, *, keep_long:
     for size in range(len(sizes) - 1):
         block = np.zeros((len(rows), into.shape[1], int(sizes[size]), kinds), bool)
         block[np.arange(len(rows)), :, :, kind[rows]] = into[rows, :, first[size] : first[size + 1]]
-        own[rows, :, first[size + 1] : first[size + 2]] = (
-            block.reshape(*block.shape[:2], -1) if len(rows) else False
-        )
+        longer = block.reshape(*block.shape[:2], int(sizes[size + 1]))
+        own[rows, :, first[size + 1] : first[size + 2]] = longer
     if keep_long:
         own[rows, :, first[-2] :] |= into[rows, :, first[-2] :]
     return own

@@ -1,4 +1,4 @@
-"""Weisfeiler–Lehman subtrees: what each node is, with its surroundings up to a depth, and how often it occurs."""
+"""Weisfeiler–Lehman subtrees: each node with its surroundings, up to a depth."""
 
 from __future__ import annotations
 
