@@ -6,6 +6,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
+from scipy.sparse import csr_array, diags_array
 
 from data.encode.subtrees import (
     count_labels,
@@ -19,7 +20,7 @@ from data.graphs import Graphs
 from data.names import check_name
 from predictors.base import Predictor, ScoresAndStd
 
-CHUNK = 20_000_000  # counts in one table
+CHUNK = 20_000_000  # similarities in one table
 SEARCHED = 1_000  # training architectures that the hyper-parameters are chosen on
 NOISES = np.logspace(-4, 1, 41)  # noise variance over signal variance
 
@@ -71,7 +72,7 @@ class Nasbowl(Predictor):
         labels = labels[:, : self.depth_ + 1]
         self.vocabulary_ = get_vocabulary(_number(labels, self.assignment_))
         self.train_ = _get_features(labels, self.assignment_, self.vocabulary_)
-        kernel = self.train_ @ self.train_.T
+        kernel = (self.train_ @ self.train_.T).toarray()
         self.factor_ = cho_factor(kernel + (self.ratio_ + 1e-8) * np.eye(len(y)), lower=True)
         self.weights_ = self.train_.T @ cho_solve(self.factor_, centred)
 
@@ -81,15 +82,15 @@ class Nasbowl(Predictor):
     def _predict_std(self, graphs: Graphs) -> ScoresAndStd:
         scores, variances = [], []
         for part in self._parts(graphs):
-            shared = part @ self.train_.T
+            shared = (part @ self.train_.T).toarray()
             scores.append(part @ self.weights_ + self.mean_)
             explained = (shared * cho_solve(self.factor_, shared.T).T).sum(1)
             variances.append(np.maximum(1 - explained, 0) + self.ratio_)
         return np.concatenate(scores), np.sqrt(self.signal_ * np.concatenate(variances))
 
-    def _parts(self, graphs: Graphs) -> list[np.ndarray]:
+    def _parts(self, graphs: Graphs) -> list[csr_array]:
         labels = wl_labels(graphs, depth=self.depth_)
-        step = max(1, CHUNK // max(len(self.vocabulary_), len(self.train_)))
+        step = max(1, CHUNK // self.train_.shape[0])
         return [
             _get_features(labels[start : start + step], self.assignment_, self.vocabulary_)
             for start in range(0, max(1, len(labels)), step)
@@ -100,11 +101,11 @@ def _number(labels: np.ndarray, assignment: bool) -> np.ndarray:
     return number_occurrences(labels) if assignment else labels
 
 
-def _get_features(labels: np.ndarray, assignment: bool, vocabulary: np.ndarray | None = None) -> np.ndarray:
+def _get_features(labels: np.ndarray, assignment: bool, vocabulary: np.ndarray | None = None) -> csr_array:
     """Return counts (n, m) scaled so that the kernel is their scalar product."""
     labels = _number(labels, assignment)
     counts = count_labels(labels, get_vocabulary(labels) if vocabulary is None else vocabulary)
-    return counts / np.sqrt(square_counts(labels))[:, None]
+    return diags_array(1 / np.sqrt(square_counts(labels))) @ counts
 
 
 class _Noise(NamedTuple):
@@ -115,13 +116,13 @@ class _Noise(NamedTuple):
     likelihood: float
 
 
-def _choose_noise(features: np.ndarray, y: np.ndarray) -> _Noise:
+def _choose_noise(features: csr_array, y: np.ndarray) -> _Noise:
     """Return the noise that maximises the marginal likelihood of centred labels y (n,); features (n, m).
 
     Given the ratio of noise to signal, the best signal variance is known in closed form
     (Rasmussen & Williams 2006, section 5.4.1), and one eigendecomposition serves all ratios.
     """
-    values, vectors = np.linalg.eigh(features @ features.T)
+    values, vectors = np.linalg.eigh((features @ features.T).toarray())
     spectrum = np.maximum(values, 0)[:, None] + NOISES
     signal = np.maximum(((vectors.T @ y) ** 2 @ (1 / spectrum)) / len(y), 1e-12)
     likelihood = -0.5 * (len(y) * np.log(signal) + np.log(spectrum).sum(0))

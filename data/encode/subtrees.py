@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from data.errors import InputError
 from data.graphs import PAD, Graphs
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
@@ -66,14 +70,16 @@ def get_vocabulary(labels: np.ndarray) -> np.ndarray:
     return found[found != 0]
 
 
-def count_labels(labels: np.ndarray, vocabulary: np.ndarray) -> np.ndarray:
-    """Return how often each label of a vocabulary (m,) occurs in labels (n, levels, v), (n, m) float64."""
+def count_labels(labels: np.ndarray, vocabulary: np.ndarray) -> csr_array:
+    """Return how often each label of a vocabulary (m,) occurs in labels (n, levels, v): sparse (n, m) float64."""
+    from scipy.sparse import csr_array
+
     n, m = len(labels), len(vocabulary)
     flat = labels.reshape(n, -1)
     place = np.minimum(np.searchsorted(vocabulary, flat), m - 1)
     known = vocabulary[place] == flat
-    cells = (np.arange(n)[:, None] * m + place)[known]
-    return np.bincount(cells, minlength=n * m).reshape(n, m).astype(np.float64)
+    rows = np.broadcast_to(np.arange(n)[:, None], flat.shape)[known]
+    return csr_array((np.ones(len(rows)), (rows, place[known])), shape=(n, m))  # adds up repeated entries
 
 
 def square_counts(labels: np.ndarray) -> np.ndarray:
@@ -97,7 +103,7 @@ def wl_counts(
     labels = wl_labels(graphs, depth=depth)
     if vocabulary is None:
         vocabulary = get_vocabulary(labels)
-    return count_labels(labels, vocabulary), vocabulary
+    return count_labels(labels, vocabulary).toarray(), vocabulary
 
 
 def _get_salts(graphs: Graphs) -> np.ndarray:

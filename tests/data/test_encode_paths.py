@@ -89,7 +89,7 @@ def test_numbered_occurrences_share_the_smaller_count() -> None:
     both = [build([IN, *middle, OUT], [(0, 1), (1, 2), (2, 3), (3, 4)]) for middle in ([A, A, B], [A, A, A])]
     labels = [number_occurrences(wl_labels(graph, depth=0)) for graph in both]
     vocabulary = get_vocabulary(np.concatenate(labels))
-    one, other = (count_labels(found, vocabulary)[0] for found in labels)
+    one, other = (count_labels(found, vocabulary).toarray()[0] for found in labels)
     assert set(one) | set(other) == {0, 1}
     assert one @ other == 4  # input, output, two a's
     assert (square_counts(labels[0])[0], one @ one) == (5, 5)
