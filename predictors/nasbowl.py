@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -88,13 +89,12 @@ class Nasbowl(Predictor):
             variances.append(np.maximum(1 - explained, 0) + self.ratio_)
         return np.concatenate(scores), np.sqrt(self.signal_ * np.concatenate(variances))
 
-    def _parts(self, graphs: Graphs) -> list[csr_array]:
-        labels = wl_labels(graphs, depth=self.depth_)
-        step = max(1, CHUNK // self.train_.shape[0])
-        return [
-            _get_features(labels[start : start + step], self.assignment_, self.vocabulary_)
-            for start in range(0, max(1, len(labels)), step)
-        ]
+    def _parts(self, graphs: Graphs) -> Iterator[csr_array]:
+        """Yield the counts of some architectures at a time, in order."""
+        step = max(1, CHUNK // len(self.factor_[0]))
+        for start in range(0, max(1, len(graphs)), step):
+            labels = wl_labels(graphs.take(slice(start, start + step)), depth=self.depth_)
+            yield _get_features(labels, self.assignment_, self.vocabulary_)
 
 
 def _number(labels: np.ndarray, assignment: bool) -> np.ndarray:
