@@ -55,6 +55,15 @@ class SearchSpace:
             f"{stages}{features}>"
         )
 
+    @property
+    def stage_sizes(self) -> tuple[int, ...]:
+        """Most nodes of each stage, input and output left out: an upper bound where the space does not know.
+
+        A space of several stages is taken to have a node of each of them.
+        """
+        inner = self.max_nodes - 2
+        return (max(1, inner - len(self.stages) + 1),) * len(self.stages)
+
     def codes(self, *names: str) -> list[int]:
         """Return the op codes of `names`."""
         return [self.ops.index(name) for name in names]

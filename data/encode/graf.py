@@ -43,8 +43,8 @@ def graf(
     - The macro level of TransNAS-Bench-101 (16): the number of modules of each kind; at each of the six
       positions how often channels were doubled and resolution halved so far, 0 after the last module.
 
-    Published code counts a missing longest path as −1, or as −4 where operations are on nodes, and all others
-    there as two less than here; trees that see all sets split alike.
+    Published code counts a missing longest path as −1, and where operations are on nodes as −4, with all other
+    lengths there two less than here, so that it tells no path from a direct edge; so does the shortest path.
 
     In canonical form (`Graphs.effective`) columns keep their meaning, for the network that is left: paths may
     be without any operation.
@@ -113,12 +113,13 @@ def _describe(
     starts, ends = _get_starts(graphs, view), _get_ends(graphs, view)
     table = _get_steps(graphs.space, view, sets)
     n, on_nodes = len(graphs), view.nodes is None
+    width = view.inputs * view.cells * len(sets)
     columns = [_count(graphs, view, ends)]
     if view.cells == 1:
-        fewest = count_on_paths(graphs, starts, ends, table, most=False).reshape(n, -1).astype(np.float64)
+        fewest = count_on_paths(graphs, starts, ends, table, most=False).reshape(n, width).astype(np.float64)
         none = graphs.n_nodes[:, None] if view.nodes is None else view.nodes + 1
         columns.append(np.where(fewest == NO_PATH, none, fewest + on_nodes))
-    most = count_on_paths(graphs, starts, ends, table, most=True).reshape(n, -1)
+    most = count_on_paths(graphs, starts, ends, table, most=True).reshape(n, width)
     columns.append(np.where(most == NO_PATH, 0, most).astype(np.float64))
     wanted = sets[sets.sum(1) == 1] if short else sets
     degrees = _count_degrees(graphs, view, starts, ends, drop_duplicates)

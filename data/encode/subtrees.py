@@ -71,7 +71,7 @@ def get_vocabulary(labels: np.ndarray) -> np.ndarray:
 
 
 def count_labels(labels: np.ndarray, vocabulary: np.ndarray) -> csr_array:
-    """Return how often each label of a vocabulary (m,) occurs in labels (n, levels, v): sparse (n, m) float64."""
+    """Return how often labels of a vocabulary (m,) occur in labels (n, levels, v): sparse (n, m) float64."""
     from scipy.sparse import csr_array
 
     n, m = len(labels), len(vocabulary)

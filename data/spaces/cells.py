@@ -70,6 +70,11 @@ class CellsSpace(CodeSpace):
             loose_ends=loose_ends,
         )
 
+    @property
+    def stage_sizes(self) -> tuple[int, ...]:
+        """Nodes of each cell: two operations and a sum for each block, and the concatenation."""
+        return (3 * self.blocks + 1,) * len(CELLS)
+
     def graphs(self, codes: np.ndarray) -> Graphs:
         """Return the graphs of codes (n, 6 · blocks)."""
         parts = self.check(codes).reshape(len(codes), 2, self.blocks, 3)

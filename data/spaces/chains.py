@@ -69,6 +69,11 @@ class ChainSpace(CodeSpace):
             texts=texts,
         )
 
+    @property
+    def stage_sizes(self) -> tuple[int, ...]:
+        """Layers of each stage."""
+        return tuple(sum(layer.stage == stage for layer in self.layers) for stage in range(len(self.stages)))
+
     def graphs(self, codes: np.ndarray, network: np.ndarray | None = None) -> Graphs:
         """Return the chains of codes (n, layers), without the blocks that are not there.
 

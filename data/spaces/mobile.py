@@ -28,6 +28,11 @@ class MnasnetSpace(CodeSpace):
     Source: Ahmad et al., Accel-NASBench, DAC 2024; Tan et al., MnasNet, CVPR 2019.
     """
 
+    @property
+    def stage_sizes(self) -> tuple[int, ...]:
+        """Most blocks of each stage."""
+        return tuple(max(depths) for depths in DEPTHS)
+
     def graphs(self, codes: np.ndarray) -> Graphs:
         """Return the networks of codes (n, 28)."""
         parts = self.check(codes).reshape(len(codes), len(DEPTHS), 4)
@@ -69,6 +74,11 @@ class OfaSpace(CodeSpace):
     stage's depth mean nothing. The resolution is a feature of the input, in units of 224 pixels.
     Source: Cai et al., Once-for-All, ICLR 2020.
     """
+
+    @property
+    def stage_sizes(self) -> tuple[int, ...]:
+        """Slots of each stage."""
+        return (OFA_SLOTS,) * OFA_STAGES
 
     def graphs(self, codes: np.ndarray) -> Graphs:
         """Return the networks of codes (n, 45), at 224 pixels."""
