@@ -10,7 +10,7 @@ from scipy.stats import multivariate_normal
 
 from benchmarks import load
 from data.encode.subtrees import wl_counts
-from data.errors import InputError
+from data.errors import AcerankError
 from data.graphs import Graphs
 from predictors.bananas import COPIES, FOLDS, Bananas, _Plan, _RelativeErrors
 from predictors.nasbowl import NOISES, Nasbowl, _choose_noise
@@ -60,7 +60,7 @@ def test_the_noise_maximises_the_marginal_likelihood() -> None:
 
 def test_wrong_settings_are_refused(labelled: tuple[Graphs, np.ndarray]) -> None:
     for wrong in (Nasbowl(kernel="count"), Nasbowl(max_depth=-1), Bananas(margin=0), Bananas(networks=0)):
-        with pytest.raises(InputError):
+        with pytest.raises(AcerankError):
             wrong.fit(*labelled)
 
 
