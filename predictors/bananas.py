@@ -43,8 +43,8 @@ class Bananas(TorchRanker):
     150 epochs of Adam; layer width, batch and learning rate as in the published code, whose loss is the mean
     absolute error (`loss="mape"` is the paper's).
 
-    Published, NAS-Bench-101, 200 labels: mean absolute error below 1 point; here 1.30 (docs/surrogates.md), on
-    labels of one training each where the paper has the mean of three.
+    Published, NAS-Bench-101, 200 labels: mean absolute error below 1 point; here 1.30 (docs/surrogates.md),
+    on labels of one training each.
     """
 
     canonical: ClassVar[bool] = False
