@@ -37,8 +37,8 @@ class Nasbowl(Predictor):
     Weisfeiler-Lehman Kernels, ICLR 2021 (arXiv 2006.07556); depths as in the published code, which has
     optimal assignment everywhere but on NAS-Bench-201. It holds the signal variance at 1, bounds the noise
     by 0.01 and moves it by 20 steps of Adam; here both are found on a grid, on at most 1,000 labels. Labels
-    are the normal scores of their ranks: on NAS-Bench-201's CIFAR-100 and ImageNet16-120 (100 labels, 3 draws)
-    tau is 0.721 and 0.703, and 0.694 and 0.701 with standardised labels. Further figures are in
+    are normal scores of their ranks: with them tau on NAS-Bench-201's CIFAR-100 and ImageNet16-120
+    (`kernel=assignment`, 100 labels, 3 draws) is 0.721 and 0.703, else 0.694 and 0.701. Figures are in
     docs/surrogates.md; the published experiment draws 400 test networks at random.
     """
 
