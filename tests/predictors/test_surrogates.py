@@ -50,7 +50,8 @@ def test_the_noise_maximises_the_marginal_likelihood() -> None:
     kernel = features @ features.T
 
     def likelihood(ratio: float, signal: float) -> float:
-        return multivariate_normal.logpdf(y, cov=signal * (kernel + ratio * np.eye(20)))
+        cov = signal * (kernel + ratio * np.eye(20))
+        return float(multivariate_normal.logpdf(y, cov=cov))  # pyright: ignore[reportArgumentType]
 
     best = likelihood(found.ratio, found.signal)
     assert found.likelihood == pytest.approx(best + 10 * (1 + np.log(2 * np.pi)))
