@@ -196,6 +196,21 @@ class Benchmark(ABC, metaclass=_Value):
         """
         return weak_labels.declare_columns(self, list(names), trusted or {})
 
+    def with_label_column(self, name: str) -> Self:
+        """Return this benchmark with a weak label, e.g. a latency, as a label to train on and to evaluate on.
+
+        It is a weak label no longer, and the default label and target.
+
+        Raises:
+            UnknownNameError: There is no such weak label.
+        """
+        check_name("weak label", name, self.weak_names)
+        column = replace(self._columns[name], kind="label", target=name)
+        other = self.with_columns([column])
+        weak = tuple(each for each in self.info.weak if each != name)
+        info = replace(self.info, dataset=column.dataset, target=name, label=name, weak=weak)
+        return other.evolve(info=info)
+
     @cached_property
     def content_hash(self) -> str:
         """Twelve hex digits for everything that shapes labels, weak labels and graphs."""

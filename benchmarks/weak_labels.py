@@ -36,13 +36,14 @@ def read_table(path: Path) -> Table:
     return read(path).table
 
 
-def load_table(bench: B, path: Path, trusted: Mapping[str, str] | None = None) -> B:
-    """Return a benchmark with the weak labels of a file, and with what its reader must be told as notices."""
+def load_table(bench: B, path: Path, trusted: Mapping[str, str] | None = None) -> tuple[B, list[str]]:
+    """Return a benchmark with the weak labels of a file, with the reader's notices, and their names."""
     from data.readers import read
 
     found = read(path)
     changed = bench.with_weak(found.table, source=str(path), trusted=trusted or {})
-    return changed.evolve(notices=(*changed.notices, *(f"{path}: {line}" for line in found.notices)))
+    notices = (*changed.notices, *(f"{path}: {line}" for line in found.notices))
+    return changed.evolve(notices=notices), get_weak_columns(bench, found.table)
 
 
 def get_weak_columns(bench: Benchmark, table: Table) -> list[str]:

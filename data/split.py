@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -39,6 +39,13 @@ class Pool:
 
 Draw = Callable[[Pool, int, int], Split]
 
+LABELS = {
+    "valid_acc": "validation accuracy of one training",
+    "valid_acc_mean": "validation accuracy, mean over the official seeds",
+    "test_acc": "test accuracy, mean over the official seeds",
+}
+"""What the labels that papers trained on are."""
+
 FOLDS = 5
 SMALL_TABLE = 300  # labelled networks below which the default is cross-validation
 DEFAULT_TRAIN_SIZE = 100
@@ -54,7 +61,8 @@ class Protocol:
         description: One line for the reader, with the source of a protocol taken from a paper.
         draw: Draws the split of a seed. Larger training sets of one seed contain the smaller ones.
         train_size: The one training size of the protocol, if it fixes it.
-        label: The training label of the protocol, if it fixes it.
+        trained_on: The label that the protocol's paper trained on; "" for a protocol of no paper.
+        label: The training label unless another is named, where a table lacks `trained_on`.
         split_column: The table's own column that the protocol splits by, if any.
         one_per_network: Whether it trains and tests on one row of each network.
         corrected: Whether its repeats share so many training rows that tests and intervals always need the
@@ -65,7 +73,8 @@ class Protocol:
     description: str
     draw: Draw
     train_size: int | None = None
-    label: str | None = None
+    trained_on: str = ""
+    label: str = ""
     split_column: str | None = None
     one_per_network: bool = False
     corrected: bool = False
@@ -81,6 +90,15 @@ class Protocol:
             n_test: Test rows of a repeat.
         """
         return self.corrected or n_train > _FREE_OVERLAP * (n_train + n_test)
+
+    def differs_from_paper(self, label: str) -> str:
+        """Return that a training label is not that of the protocol's paper; "" if it is, or there is none."""
+        if self.trained_on in ("", label):
+            return ""
+        means = f" ({LABELS[self.trained_on]})" if self.trained_on in LABELS else ""
+        return (
+            f"{label} is not the label of the paper: protocol {self.name} trained on {self.trained_on}{means}"
+        )
 
     def split(self, pool: Pool, train_size: int, seed: int) -> Split:
         """Draw the split of a seed: the same for every predictor.
@@ -172,8 +190,23 @@ def _own_parts(pool: Pool, size: int, seed: int) -> Split:
     return Split(train, np.flatnonzero(pool.testable & (pool.part == "test")))
 
 
+def _rows_of_parts(pool: Pool, size: int, seed: int) -> Split:
+    """Return random rows of either part, and all other rows of the parts."""
+    if pool.part is None:
+        raise InputError(
+            "this protocol takes the rows that a column of the table names, which it was not given"
+        )
+    named = pool.part != ""
+    return _uniform(
+        replace(pool, trainable=pool.trainable & named, testable=pool.testable & named), size, seed
+    )
+
+
 def _protocols() -> list[Protocol]:
-    pinat = "n random rows, tested on all rows, trained on validation accuracy (PINAT, AAAI 2023); leaks"
+    pinat = (
+        "n random rows, tested on all rows, trained on validation accuracy, mean over seeds (PINAT, AAAI "
+        "2023); leaks"
+    )
     return [
         Protocol(
             "leakfree",
@@ -194,9 +227,10 @@ def _protocols() -> list[Protocol]:
             "acenas",
             "n random rows, tested on all rows, the training rows too (arXiv 2108.03001); leaks",
             _all_rows,
+            trained_on="valid_acc",
         ),
         *(
-            Protocol(f"pinat-{i}", f"{size} labels: {pinat}", _all_rows, size, "valid_acc")
+            Protocol(f"pinat-{i}", f"{size} labels: {pinat}", _all_rows, size, "valid_acc_mean", "valid_acc")
             for i, size in enumerate((78, 156, 469, 781, 1563), 1)
         ),
         Protocol(
@@ -204,6 +238,16 @@ def _protocols() -> list[Protocol]:
             "n random rows of the 4,675 training rows, tested on the 4,770 test rows (TA-GATES, NeurIPS "
             "2022); twins leak",
             _own_parts,
+            trained_on="valid_acc",
+            split_column="ta_gates_split",
+        ),
+        Protocol(
+            "vkdnw",
+            "1,024 random ones of the 9,445 rows without unreachable branches, tested on the other 8,421, "
+            "trained on test accuracy (VKDNW, CVPR 2025); twins leak",
+            _rows_of_parts,
+            1024,
+            trained_on="test_acc",
             split_column="ta_gates_split",
         ),
     ]

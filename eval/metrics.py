@@ -273,10 +273,22 @@ def ndcg_linear_at_k(pair: Pairing, k: int) -> float:
     return _ndcg(pair, k, lambda relevance: relevance)
 
 
-def _ndcg(pair: Pairing, k: int, gain: Callable[[Floats], Floats]) -> float:
-    relevance = pair.truth.relevance
+@metric(+1, (0.0, 1.0), "VKDNW, Týbl & Neumann, CVPR 2025, arXiv 2502.04975 (nDCG, k = 1,000)")
+def ndcg_pow_at_k(pair: Pairing, k: int) -> float:
+    """Discounted gain 2^y - 1 of the predicted top k, relative to the best order; y in percent.
+
+    Values below 0, which the definition leaves out, gain nothing.
+    """
+    y = np.maximum(pair.truth.values, 0.0)
+    top = float(y.max())
+    # (2^y - 1) / 2^top: labels that are no percentages do not overflow, and gains near 0 keep their digits.
+    return _ndcg(pair, k, lambda values: np.exp2(values - top) * -np.expm1(-math.log(2) * values), y)
+
+
+def _ndcg(pair: Pairing, k: int, gain: Callable[[Floats], Floats], relevance: Floats | None = None) -> float:
+    relevance = pair.truth.relevance if relevance is None else relevance
     found, ideal = (_dcg(side, relevance, gain, k) for side in (pair.scores, pair.truth))
-    return min(1.0, found / ideal)
+    return min(1.0, found / ideal) if ideal > 0 else 1.0
 
 
 def _dcg(side: Ranking, relevance: Floats, gain: Callable[[Floats], Floats], k: int) -> float:

@@ -7,7 +7,9 @@ The authors trained each architecture on four sets under the names
     cifar100, ImageNet16-120    "x-valid" and "x-test" are the two halves of their test set, "ori-test"
 
 for several budgets of epochs, with the seeds 777, 888, 999 as far as their time reached. A trial has an
-accuracy in % after each epoch, or after the last one only; a column here holds that after the last one.
+accuracy in % after each epoch, or after the last one only; a column here holds that after the last one, mean
+over the seeds. Exception: the validation accuracy of NAS-Bench-201 after 200 epochs is of the first seed,
+as in the public exports, and its mean over the seeds is `..._valid_acc_mean`.
 """
 
 from __future__ import annotations
@@ -57,6 +59,7 @@ class Release:
         low: Epochs of the cheap ones, whose columns end in them.
         names: The release's names of the budgets.
         costs: The release's names of costs, by column.
+        one_seed: Columns of the main training that hold the first seed; their means end in "_mean".
     """
 
     rows: int
@@ -65,6 +68,7 @@ class Release:
     low: tuple[int, ...]
     names: Mapping[str, int]
     costs: Mapping[str, str]
+    one_seed: frozenset[str] = frozenset()
 
     def matches(self, path: Path) -> bool:
         """Whether `path` is a folder of pickle.pbz2 with their meta data, or a release in one file."""
@@ -90,6 +94,7 @@ TOPOLOGY = Release(
     names={"12": 12, "200": 200, "less": 12, "full": 200},
     # "flops" of nb201 counts more than the official files do: see data/spaces/nb201_costs.py.
     costs={"official_flops": "flop", "params": "params"},
+    one_seed=frozenset(f"{split}_acc" for split in SPLITS if split.endswith("_valid")),
 )
 SIZE = Release(
     rows=32_768,
@@ -198,12 +203,19 @@ class _Rows:
                 raise TableError(f"{place}: no training on {dataset}")
             accuracies = {seed: _accuracy(t, f"{kind}@{epochs - 1}", where) for seed, t, where in found}
             if accuracies:
-                self._set(index, f"{split}_acc{end}", sum(accuracies.values()) / len(accuracies))
+                self._set_mean(index, f"{split}_acc{end}", accuracies)
             for seed in accuracies if full else ():
                 self._set(index, f"{split}_acc_{seed}", accuracies[seed])
             if full and split == "cifar10_test":
                 for column, name in self.release.costs.items():
                     self._set(index, column, _cost(found, name))
+
+    def _set_mean(self, index: int, column: str, accuracies: Mapping[int, float]) -> None:
+        mean = sum(accuracies.values()) / len(accuracies)
+        if column in self.release.one_seed:
+            self._set(index, f"{column}_mean", mean)
+            mean = accuracies[min(accuracies)]
+        self._set(index, column, mean)
 
     def _set(self, index: int, column: str, value: float) -> None:
         if column not in self._columns:
@@ -224,11 +236,11 @@ class _Rows:
         return Table(pa.table({"arch": pa.array(archs, pa.large_string()), **arrays}))
 
     def _names(self) -> list[str]:
-        """Return the columns in a fixed order; columns of single seeds only where there are several."""
+        """Return the columns in a fixed order; those of seeds and their mean only where there are several."""
         names = []
         for split in SPLITS:
             seeds = [name for seed in SEEDS if (name := f"{split}_acc_{seed}") in self._columns]
-            names += [f"{split}_acc", *(seeds if len(seeds) > 1 else ())]
+            names += [f"{split}_acc", *((f"{split}_acc_mean", *seeds) if len(seeds) > 1 else ())]
             names += [f"{split}_acc_{epochs:02d}" for epochs in self.release.low]
         return [name for name in (*names, *self.release.costs) if name in self._columns]
 

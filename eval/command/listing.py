@@ -7,7 +7,7 @@ from rich.console import Console
 import benchmarks
 import predictors
 from benchmarks.base import Benchmark
-from data.split import PROTOCOLS
+from data.split import PROTOCOLS, Protocol
 from eval.grid import PREDICTORS
 from eval.metrics import METRICS
 
@@ -22,7 +22,7 @@ def print_list() -> None:
     sections: list[tuple[str, Lines]] = [
         ("Predictors (--predictors; * run by default; --list NAME shows hyper-parameters)", ranked),
         ("Losses (PREDICTOR:loss=NAME, or ranknet+0.1*lambdarank@truncation=10)", predictors.loss_names()),
-        ("Protocols (--protocol)", [(p.name, p.description) for p in PROTOCOLS.values()]),
+        ("Protocols (--protocol)", [(p.name, _protocol(p)) for p in PROTOCOLS.values()]),
         ("Metrics (--metrics)", [(m.name, m.description) for m in METRICS.values()]),
     ]
     for key in benchmarks.REGISTRY:
@@ -44,6 +44,11 @@ def _print(sections: list[tuple[str, Lines]]) -> None:
         width = max(len(name) for name, _ in lines)
         for name, text in lines:
             console.print(f"  {name:{width}}  {text}".rstrip(), markup=False, soft_wrap=True)
+
+
+def _protocol(protocol: Protocol) -> str:
+    label = f"; the paper's label: {protocol.trained_on}" if protocol.trained_on else ""
+    return protocol.description + label
 
 
 def _columns(bench: type[Benchmark]) -> Lines:

@@ -199,6 +199,8 @@ def load_benchmark(
         loaded = benchmarks.load(bench, offline=offline, options=table)
     target, direction = split_target(target or "")
     if direction and not own:
+        if target in loaded.weak_names:
+            loaded = loaded.with_label_column(target)
         loaded = loaded.with_direction({target: direction})
     loaded, names = take_weak(loaded, weak, trusted_weak or {})
     announce(loaded)

@@ -17,6 +17,7 @@ from eval.task import Task
 
 _log = logging.getLogger("acerank")
 _END = {1: "higher", -1: "lower"}
+MEAN = "_acc_mean"  # end of the names of labels that are means over several trainings
 
 
 def build_tasks(
@@ -88,13 +89,11 @@ def _default_dataset(bench: Benchmark) -> str:
 
 
 def _label(asked: str | None, protocol: Protocol | None, bench: Benchmark, dataset: str, target: str) -> str:
-    """Return the training label: the protocol's, the one asked for, or the benchmark's."""
-    fixed = protocol.label if protocol and protocol.label in bench.labels(dataset) else None
-    if protocol and asked and fixed and asked != fixed:
-        raise InputError(f"protocol '{protocol.name}' trains on {fixed}, not on {asked}")
-    default = bench.info.label if bench.info.label in bench.labels(dataset) else target
-    label = asked or fixed or default
-    ends = [bench.label_column(dataset, name).direction for name in (label, target)]
+    """Return the training label: the one asked for, the one of the protocol's paper, or the benchmark's."""
+    known = bench.labels(dataset)
+    likely = [protocol.trained_on, protocol.label] if protocol else []
+    label = asked or next((name for name in [*likely, bench.info.label] if name in known), target)
+    ends = [_direction(bench, dataset, name) for name in (label, target)]
     if not asked and ends[0] != ends[1]:
         words = [_END[end] for end in ends]
         raise InputError(
@@ -102,6 +101,17 @@ def _label(asked: str | None, protocol: Protocol | None, bench: Benchmark, datas
             f"worst first; name the label to train on, e.g. {target}"
         )
     return label
+
+
+def _direction(bench: Benchmark, dataset: str, label: str) -> int:
+    """Return the direction of a label; of one that only other tables have, the message says which."""
+    if label.endswith(MEAN) and label not in bench.labels(dataset):
+        raise InputError(
+            f"{bench.info.key}, {dataset}: no label '{label}', the mean over several trainings: this table "
+            f"has one training of each architecture. The official files have more: python -m data.convert "
+            f"{bench.info.key} PATH; known labels: {', '.join(bench.labels(dataset))}"
+        )
+    return bench.label_column(dataset, label).direction
 
 
 def _count_networks(bench: Benchmark, dataset: str, label: str, target: str) -> int:
@@ -121,16 +131,17 @@ def _sizes(asked: Sequence[int] | None, protocol: Protocol, n_networks: int) -> 
 
 def describe(task: Task) -> str:
     """Return one line that says exactly which labels were trained on and evaluated on."""
-    bench = task.bench
+    bench, protocol = task.bench, get_protocol(task.protocol)
     label, target = (bench.label_column(task.dataset, name) for name in (task.label, task.target))
     line = (
         f"{task.dataset}: trained on {task.train_size} × {label.target}{_bracket(label)}, "
         f"evaluated on {target.target}{_bracket(target)}; protocol {task.protocol}: "
-        f"{get_protocol(task.protocol).description}"
+        f"{protocol.description}"
     )
     if bench.info.label not in bench.labels(task.dataset) and task.label == task.target:
         line += f". {task.dataset} has no {bench.info.label}: the {task.label} of the training rows is used"
-    return line
+    differs = protocol.differs_from_paper(task.label)
+    return f"{line}. {differs}" if differs else line
 
 
 def _bracket(column: Column) -> str:

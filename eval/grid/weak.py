@@ -42,9 +42,8 @@ def take_weak(
             if not Path(item).is_file():
                 raise InputError(f"there is no file '{item}' of weak labels")
             before, known = set(bench.weak_names), bench
-            bench = load_table(bench, Path(item), trusted)
-            added = [name for name in bench.weak_names if name not in before or _changed(known, bench, name)]
-            if again := [name for name in added if name in before]:
+            bench, added = load_table(bench, Path(item), trusted)
+            if again := [name for name in added if name in before and _changed(known, bench, name)]:
                 _log.info("%s replaces %s of %s", item, ", ".join(again), bench.info.key)
             names += added
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from data.split import PROTOCOLS
 from eval.report.board import Board
 from eval.report.summary import CORRECTED_T
 from eval.results import Row
@@ -20,7 +21,7 @@ def get_notices(rows: Sequence[Row], found: Sequence[Board] = ()) -> list[str]:
         rows: Rows of results.
         found: Their boards.
     """
-    lines = [*map(_stands_in, rows), *map(_excerpt, rows), *_leaks(rows), *map(_small, found)]
+    lines = [*map(_stands_in, rows), *map(_excerpt, rows), *_labels(rows), *_leaks(rows), *map(_small, found)]
     return list(dict.fromkeys(line for line in lines if line))
 
 
@@ -36,6 +37,17 @@ def _stands_in(row: Row) -> str:
 def _excerpt(row: Row) -> str:
     note = row.get("size_note") or ""
     return f"{_title(row)} is an excerpt: {note}." if " of " in note else ""
+
+
+def _labels(rows: Iterable[Row]) -> list[str]:
+    """Return a line for each protocol of a paper whose results here were trained on another label."""
+    names = ("dataset", "protocol", "label")  # rows of searches have no protocol
+    used = dict.fromkeys((_title(row), *(row[name] for name in names)) for row in rows if row.get("protocol"))
+    lines = []
+    for title, dataset, protocol, label in used:
+        if protocol in PROTOCOLS and (differs := PROTOCOLS[protocol].differs_from_paper(label)):
+            lines.append(f"{title} {dataset}: {differs}.")
+    return lines
 
 
 def _leaks(rows: Iterable[Row]) -> list[str]:

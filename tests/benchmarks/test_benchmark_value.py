@@ -161,6 +161,18 @@ def test_a_benchmark_in_a_file_outside_the_tree(place: Path) -> None:
     assert load(bench) is bench
 
 
+def test_a_cost_becomes_a_label(nb201: Benchmark) -> None:
+    bench = nb201.with_label_column("pixel2_latency").with_direction({"pixel2_latency": -1})
+    assert bench.info.target == bench.info.label == "pixel2_latency"
+    assert "pixel2_latency" in bench.labels("cifar10")
+    assert "pixel2_latency" not in bench.weak_names
+    np.testing.assert_array_equal(bench.target("cifar10", "pixel2_latency"), -nb201.weak("pixel2_latency"))
+    assert bench.info.weak == nb201.info.weak
+    assert nb201.info.target == "test_acc"
+    with pytest.raises(UnknownNameError, match="did you mean pixel2_latency"):
+        nb201.with_label_column("pixel2_latenzy")
+
+
 def test_it_arrives_in_another_process(place: Path, tmp_path: Path) -> None:
     (tmp_path / "bench.pickle").write_bytes(cloudpickle.dumps(load(f"{place}:Mine")))
     code = "import sys, pickle; print(pickle.load(open(sys.argv[1], 'rb')).target('d', 'acc').tolist())"

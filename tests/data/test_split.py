@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from benchmarks.base import Benchmark
 from data.errors import InputError, UnknownNameError
-from data.split import PROTOCOLS, Pool, Protocol, Split, default_protocol, get_protocol
+from data.split import LABELS, PROTOCOLS, Pool, Protocol, Split, default_protocol, get_protocol
 
 quick = settings(derandomize=True, deadline=None, max_examples=40)
 
@@ -131,7 +131,26 @@ def test_pinat_sizes_and_label() -> None:
         "pinat-4": 781,
         "pinat-5": 1563,
     }
-    assert {p.label for p in pinat.values()} == {"valid_acc"}
+    assert {(p.trained_on, p.label) for p in pinat.values()} == {("valid_acc_mean", "valid_acc")}
+
+
+def test_protocols_of_papers_say_what_was_trained_on() -> None:
+    papers = {name for name, p in PROTOCOLS.items() if p.trained_on}
+    assert papers == set(PROTOCOLS) - {"leakfree", "cv", "uniform"}
+    assert {p.trained_on for p in PROTOCOLS.values() if p.trained_on} <= set(LABELS)
+
+
+def test_vkdnw_trains_and_tests_on_rows_of_both_parts(nb201: Benchmark) -> None:
+    protocol = PROTOCOLS["vkdnw"]
+    split = draw(protocol, 0)
+    assert len(split.train) == protocol.train_size == 1024
+    rest = np.setdiff1d(np.flatnonzero(LARGE.testable & (LARGE.part != "")), split.train)
+    np.testing.assert_array_equal(split.test, rest)
+    listed = nb201.split_column(protocol.split_column or "") != ""
+    np.testing.assert_array_equal(listed, np.isfinite(nb201.target("imagenet16", "valid_acc")))
+    assert listed.sum() == 9_445
+    with pytest.raises(InputError, match="column of the table"):
+        protocol.split(replace(LARGE, part=None), 1024, 0)
 
 
 def test_ta_gates_keeps_to_its_parts() -> None:
@@ -193,7 +212,8 @@ def test_missing_labels_of_the_real_table_are_never_trained_on(protocol: Protoco
     real = Pool(np.isfinite(labels), np.isfinite(targets), nb201.classes, part)
     split = draw(protocol, 3, 1500, of=real)
     assert np.isfinite(labels[split.train]).all()
-    sizes = {"uniform": 15_625 - 1500, "ta-gates": 4770, "leakfree": 4930 - 1500, "cv": 4930 // 5}
+    sizes = {"uniform": 15_625 - 1500, "ta-gates": 4770, "vkdnw": 8421, "leakfree": 4930 - 1500}
+    sizes["cv"] = 4930 // 5
     assert len(split.test) == sizes.get(protocol.name, 15_625)
 
 

@@ -239,7 +239,7 @@ MISTAKES = {
     "--metrics ndcg@9999": "ndcg@9999: only 4830 architectures are tested",
     "--protocol leekfree": "unknown protocol 'leekfree'; did you mean leakfree",
     "--protocol pinat-1 --train-size 100": "protocol 'pinat-1' has 78 training labels",
-    "--protocol pinat-1 --label test_acc": "protocol 'pinat-1' trains on valid_acc, not on test_acc",
+    "--label valid_acc_mean": "no label 'valid_acc_mean', the mean over several trainings",
     "--dataset cifar": "unknown data set 'cifar'; did you mean cifar10",
     "--label val_acc": "unknown label of cifar10 'val_acc'; did you mean valid_acc",
     "--target tset_acc": "unknown label of cifar10 'tset_acc'; did you mean test_acc",

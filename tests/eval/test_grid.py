@@ -346,7 +346,7 @@ def test_a_damaged_trial_is_named(damage: str, tmp_path: Path, nb201: Benchmark)
 
 
 def test_a_task_with_every_protocol(tmp_path: Path, nb201: Benchmark) -> None:
-    names = [name for name in PROTOCOLS if PROTOCOLS[name].train_size is None or name == "pinat-1"]
+    names = [name for name in PROTOCOLS if PROTOCOLS[name].train_size is None or name in ("pinat-1", "vkdnw")]
     tasks = [task for name in names for task in tasks_of(nb201, **_choices_for(name))]
     entries = build_entries(parse("random_forest:n_estimators=5"), tasks)
     rows = run_grid(build_trials(tasks, entries, 1, ""), ["kendall_tau"], Store(tmp_path), jobs=1)
@@ -358,10 +358,34 @@ def test_a_task_with_every_protocol(tmp_path: Path, nb201: Benchmark) -> None:
         "acenas": 15_625,
         "pinat-1": 15_625,
         "ta-gates": 4770,
+        "vkdnw": 8421,
         "cv": 986,
     }
     assert {row["protocol"]: row["labels_seen"] for row in rows}["pinat-1"] == 78
     assert all(row["n_twins"] > 0 for row in rows if row["protocol"] not in ("leakfree", "cv"))
+
+
+@pytest.mark.parametrize(
+    ("protocol", "label", "expected"),
+    [
+        ("pinat-1", None, "valid_acc"),
+        ("pinat-1", "test_acc", "test_acc"),
+        ("acenas", None, "valid_acc"),
+        ("vkdnw", None, "test_acc"),
+        ("vkdnw", "valid_acc", "valid_acc"),
+        ("leakfree", "test_acc", "test_acc"),
+    ],
+)
+def test_another_label_than_the_papers_is_said(
+    protocol: str, label: str | None, expected: str, nb201: Benchmark
+) -> None:
+    task = tasks_of(nb201, label=label, **_choices_for(protocol))[0]
+    assert task.label == expected
+    paper = PROTOCOLS[protocol].trained_on
+    line = describe(task)
+    assert ("not the label of the paper" in line) == (paper not in ("", expected))
+    if "not the label" in line:
+        assert f"{expected} is not the label of the paper: protocol {protocol} trained on {paper}" in line
 
 
 def _choices_for(protocol: str) -> dict[str, Any]:
@@ -402,10 +426,7 @@ def test_missing_labels_are_not_trained_on(tmp_path: Path, nb201: Benchmark) -> 
         ({"train_sizes": [4930]}, "leaves no architecture to test on"),
         ({"train_sizes": [0]}, "train size must be at least 1, not 0"),
         ({"protocols": ["pinat-1"]}, "protocol 'pinat-1' has 78 training labels"),
-        (
-            {"protocols": ["pinat-1"], "train_sizes": [78], "label": "test_acc"},
-            "protocol 'pinat-1' trains on valid_acc, not on test_acc",
-        ),
+        ({"label": "valid_acc_mean"}, "this table has one training of each architecture"),
         ({"protocols": ["leakfre"]}, "did you mean leakfree"),
         ({"datasets": ["cifar"]}, "did you mean cifar10"),
         ({"label": "val_acc"}, "did you mean valid_acc"),

@@ -69,6 +69,11 @@ def vectors(min_size=1, max_size=12, spread=4):
         ),
         # 20 and 10 share the first place.
         ("ndcg_linear@1", [0, 0, 1, 2, 3, 4], [0, 0, 0, 9, 0, 9], 0.75),
+        # 2^2 - 1 = 3 and 2^1 - 1 = 1 against 2^3 - 1 = 7 and 3; what is below 0 gains nothing.
+        ("ndcg_pow@2", [0, -2, 1, 2, 3], [0, 0, 8, 9, 0], (3 + 1 / math.log2(3)) / (7 + 3 / math.log2(3))),
+        ("ndcg_pow@1", [0, 1], [1, 0], 0.0),
+        # The example of the paper: the best two are third and fourth.
+        ("ndcg_pow@1", [80, 70, 100, 90], [4, 3, 2, 1], 2.0**-20),
         # Five pairs agree, one does not.
         ("kendall_tau", [1, 2, 3, 4], [1, 3, 2, 4], 4 / 6),
         # Four agree; five pairs are untied in each.
@@ -107,6 +112,18 @@ def test_by_hand(name, y, scores, expected):
 )
 def test_top_percent_rounds_up(p, n, k):
     assert METRICS[f"precision_top@{p}"].depth(n) == k
+
+
+@pytest.mark.parametrize("unit", [0.01, 1.0, 10.0])
+def test_power_gains_are_those_of_scikit_learn_and_never_overflow(unit):
+    rng = np.random.default_rng(0)
+    y, scores = rng.uniform(10, 95, 300), rng.permutation(300).astype(float)
+    value = METRICS["ndcg_pow@100"](unit * y, scores)
+    assert 0 < value < 1
+    if unit <= 1:
+        gains = (np.exp2(unit * y) - 1) / np.exp2(unit * y).max()
+        assert value == pytest.approx(ndcg_score([gains], [scores], k=100), rel=1e-12)
+    assert METRICS["ndcg_pow@100"](1e6 * y, y) == 1.0
 
 
 def test_constant_scores_get_the_expected_ndcg_whatever_the_input_order():

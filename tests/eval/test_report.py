@@ -459,6 +459,7 @@ def test_scatter_draws_every_architecture(curve, tmp_path):
 
 def test_notices_say_what_is_not_the_real_thing():
     row = {"bench": "b", "title": "B", "dataset": "d", "protocol": "acenas", "n_test": 100, "n_twins": 11}
+    row |= {"label": "valid_acc"}
     real = {**row, "n_twins": 0, "protocol": "leakfree", "size_note": "15,625 architectures, 4,930 networks"}
     assert get_notices([real]) == []
     found = get_notices([{**row, "stands_in_for": "made up", "size_note": "20,001 of 423,624 cells (4.7 %)"}])
@@ -466,6 +467,10 @@ def test_notices_say_what_is_not_the_real_thing():
     assert "made up" in found[0]
     assert "20,001 of 423,624 cells (4.7 %)" in found[1]
     assert "11.0 %" in found[2]
+    other = get_notices([{**real, "protocol": "pinat-1"}])
+    assert len(other) == 1
+    assert "valid_acc is not the label of the paper: protocol pinat-1 trained on valid_acc_mean" in other[0]
+    assert get_notices([{**real, "protocol": "pinat-1", "label": "valid_acc_mean"}]) == []
 
 
 def run(*arguments):
