@@ -13,6 +13,7 @@ import numpy as np
 from benchmarks.base import Benchmark, Info, numeric_columns
 from benchmarks.custom_graphs import FORMS, form_of
 from benchmarks.operations import Rules, fold_notices
+from benchmarks.own_features import FEATURES, describe_features
 from benchmarks.own_rows import (
     append_rows,
     block_columns,
@@ -51,6 +52,10 @@ class Custom(Benchmark):
     - `space` and `arch`: the name of a search space, and its own texts.
     - `arch`, a text of NAS-Bench-201, TransNAS-Bench-101, NATS-Bench (widths), NAS-Bench-Macro or the
       ProxylessNAS space, as `benchmarks.info` shows it.
+
+    With `ops`, `features` may hold a list of numbers for each operation: kernel sizes, widths. A column
+    `feature_names` names them, or the description of `features`. Each is divided by its largest absolute
+    value in the table, candidates included.
 
     Where cells hold text, lists are written as in JSON or Python. Every other numeric column is a label of
     the data set "table", except flops, params and macs, which are weak labels, and columns that count rows.
@@ -178,13 +183,23 @@ class Custom(Benchmark):
         graphs = self._bare_graphs
         if graphs.space.name == "custom":
             lines += fold_notices(graphs)
+        lines += self._feature_notices()
         twins = len(graphs) - len(np.unique(self.classes))
         if twins:
             lines.append(
                 f"{twins:,} of {len(graphs):,} rows are the same network as an earlier row: where one row of "
                 "each network is used, it is the first"
             )
-        return tuple(lines)
+        return tuple(" ".join(line.splitlines()) for line in lines)  # names may hold line breaks
+
+    def _feature_notices(self) -> list[str]:
+        """Return a line about the column `features`: how it was read, or that it was not."""
+        if FEATURES not in self._file.names:
+            return []
+        form = form_of(self._file)
+        if form is None or FEATURES not in form.optional:
+            return ["column 'features' is not used: it belongs to architectures written as 'ops'"]
+        return [describe_features(self._file)]
 
     @property
     def row_names(self) -> list[str]:
@@ -225,7 +240,9 @@ class Custom(Benchmark):
 
     def settings(self) -> Mapping[str, Any]:
         """Return what shapes labels or graphs besides the table: which operations count as what."""
-        return asdict(self._rules())
+        named = self._file.columns.get(FEATURES)
+        names = {"feature_names": named.feature_names} if named and named.feature_names else {}
+        return {**asdict(self._rules()), **names}
 
     def _rules(self) -> Rules:
         """Return which operations count as what: as the options say, else the file's descriptions."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from benchmarks.custom_texts import named_texts, texts
 from benchmarks.operations import Rules
+from benchmarks.own_features import FEATURES, NAMES, get_feature_names, parse_features, stack_features
 from benchmarks.own_rows import column_values
 from data.errors import TableError
 from data.graphs import PAD, Graphs
@@ -18,6 +19,7 @@ from data.space import INPUT, OUTPUT, SearchSpace
 from data.spaces.cells import UNITS, CellsSpace
 from data.table import Table
 
+OPTIONAL = ("stage", FEATURES, NAMES)
 MOST_NODES = 1000  # of an architecture
 MOST_BLOCKS = 20  # of a cell
 MOST_BYTES = 2**32  # of the adjacency matrices of a table
@@ -43,28 +45,28 @@ class Form:
 
 
 def _graphs(table: Table, rules: Rules) -> Graphs:
-    """Return the graphs of `adjacency` and `ops`, and of `stage` if it is there."""
-    names = ["adjacency", "ops", *({"stage"} & set(table.names))]
-    rows = zip(*(column_values(table, name) for name in names), strict=True)
-    return _assemble(_each(rows, lambda row: _cell(*map(_list, row, names))), rules, staged="stage" in names)
+    """Return the graphs of `adjacency` and `ops`, and of `stage` and `features` if they are there."""
+    names = ["adjacency", "ops", *(n for n in OPTIONAL if n in table.names)]
+    cells = _each(_rows(table, names), lambda row: _cell(**row))
+    return _assemble(table, cells, rules, staged="stage" in names)
 
 
 def _chains(table: Table, rules: Rules) -> Graphs:
     """Return the chains of `ops`, and of `stage` if it is there; else each position is a stage of its own."""
-    names = ["ops", *({"stage"} & set(table.names))]
-    rows = zip(*(column_values(table, name) for name in names), strict=True)
-    cells = _each(rows, lambda row: _chain(*map(_list, row, names)))
-    if len(names) == 2 or not rules.position:
-        return _assemble(cells, rules, staged=len(names) == 2, chain=True)
+    names = ["ops", *(n for n in OPTIONAL if n in table.names)]
+    cells = _each(_rows(table, names), lambda row: _chain(**row))
+    if "stage" in names or not rules.position:
+        return _assemble(table, cells, rules, staged="stage" in names, chain=True)
     longest = max(len(cell.ops) for cell in cells) - 2
     if longest <= MOST_NAMES:
         placed = [replace(c, stages=[f"block {i}" for i in range(len(c.ops))]) for c in cells]
-        return _assemble(placed, rules, staged=True, chain=True)
-    graphs = _assemble(cells, rules, chain=True, placed=True)
+        return _assemble(table, placed, rules, staged=True, chain=True)
+    graphs = _assemble(table, cells, rules, chain=True, placed=True)
     place = np.arange(graphs.ops.shape[1]) / longest * (graphs.ops != PAD)
     place[np.arange(len(graphs)), graphs.n_nodes - 1] = 0
-    space = replace(graphs.space, features=("position",))
-    return replace(graphs, space=space, features=place[:, :, None].astype(np.float32)).validate()
+    space = replace(graphs.space, features=(*graphs.space.features, "position"))
+    features = np.concatenate([graphs.features, place[:, :, None].astype(np.float32)], axis=2)
+    return replace(graphs, space=space, features=features).validate()
 
 
 def _cells(table: Table, rules: Rules) -> Graphs:
@@ -106,9 +108,9 @@ def _cells(table: Table, rules: Rules) -> Graphs:
 
 
 FORMS = (
-    Form(("adjacency", "ops"), ("stage",), _graphs),
+    Form(("adjacency", "ops"), OPTIONAL, _graphs),
     Form(("normal", "reduce"), tuple(UNITS), _cells),
-    Form(("ops",), ("stage",), _chains),
+    Form(("ops",), OPTIONAL, _chains),
     Form(("space", "arch"), (), named_texts),
     Form(("arch",), (), texts),
 )
@@ -119,6 +121,13 @@ def form_of(table: Table) -> Form | None:
     return next((form for form in FORMS if set(form.columns) <= set(table.names)), None)
 
 
+def _rows(table: Table, names: Sequence[str]) -> Iterator[dict[str, object]]:
+    """Yield the values of each row by name, without the names of features: they are the whole table's."""
+    read = [name for name in names if name != NAMES]
+    for row in zip(*(column_values(table, name) for name in read), strict=True):
+        yield dict(zip(read, row, strict=True))
+
+
 def _each(rows: Iterable[R], read: Callable[[R], T]) -> list[T]:
     """Return what `read` makes of each row; TableError names the rows for which it raises ValueError."""
     found, bad = [], []
@@ -126,7 +135,7 @@ def _each(rows: Iterable[R], read: Callable[[R], T]) -> list[T]:
         try:
             found.append(read(row))
         except ValueError as error:
-            bad.append(f"row {number}: {error}")
+            bad.append(" ".join(f"row {number}: {error}".split()))  # values may hold line breaks
     if bad:
         more = f"; and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
         raise TableError(f"{len(bad)} rows are no graphs (rows count from 0): {'; '.join(bad[:SHOWN])}{more}")
@@ -135,15 +144,22 @@ def _each(rows: Iterable[R], read: Callable[[R], T]) -> list[T]:
 
 @dataclass(frozen=True)
 class _Cell:
-    """One architecture: adjacency (v, v), operations from input to output, and the stage of each node."""
+    """One architecture: adjacency (v, v), operations from input to output; stage and numbers of each node."""
 
     adjacency: np.ndarray
     ops: list[str]
     stages: list[str] | None = None
+    features: np.ndarray | None = None
 
 
 def _assemble(
-    cells: Sequence[_Cell], rules: Rules, *, staged: bool = False, chain: bool = False, placed: bool = False
+    table: Table,
+    cells: Sequence[_Cell],
+    rules: Rules,
+    *,
+    staged: bool = False,
+    chain: bool = False,
+    placed: bool = False,
 ) -> Graphs:
     """Return the graphs of cells; `placed` if something else than their stages tells their blocks apart."""
     used = sorted({name for cell in cells for name in cell.ops} - {INPUT, OUTPUT})
@@ -168,7 +184,11 @@ def _assemble(
         if staged and cell.stages is not None:
             stage[row, 1 : v - 1] = [part[name] for name in cell.stages[1:-1]]  # the ends are of no stage
     n_nodes = np.array([len(cell.ops) for cell in cells], np.int16)
-    return Graphs(ops, edges, n_nodes, space, stage=stage).validate()
+    features = None
+    if FEATURES in table.names:
+        features, _ = stack_features([c.features for c in cells if c.features is not None], width)
+        space = replace(space, features=get_feature_names(table, features.shape[2]))
+    return Graphs(ops, edges, n_nodes, space, stage=stage, features=features).validate()  # pyright: ignore[reportArgumentType]
 
 
 def _stage_names(cells: Sequence[_Cell]) -> tuple[str, ...]:
@@ -181,8 +201,14 @@ def _stage_names(cells: Sequence[_Cell]) -> tuple[str, ...]:
     return tuple(found) or ("cell",)
 
 
-def _chain(ops: object, stage: object = None) -> _Cell:
-    """Return a chain as a graph; ValueError says what is wrong."""
+def _chain(ops: object, **more: object) -> _Cell:
+    """Return a chain as a graph; ValueError says what is wrong.
+
+    Args:
+        ops: The operations, a list or its text.
+        **more: `stage` and `features` if the table has them, for each operation.
+    """
+    ops = _list(ops, "ops")
     _require(
         isinstance(ops, list) and all(isinstance(name, str) for name in ops),
         f"ops is no list of names: {str(ops)[:40]}",
@@ -191,8 +217,13 @@ def _chain(ops: object, stage: object = None) -> _Cell:
     _require(not {INPUT, OUTPUT} & set(names), "a chain has no input and output among its ops")
     v = len(names) + 2
     _require(v <= MOST_NODES, f"a chain of {len(names)} blocks; at most {MOST_NODES - 2} are supported")
-    stages = None if stage is None else ["", *_stage_list(stage, len(names)), ""]
-    return _Cell(np.eye(v, k=1, dtype=np.uint8), [INPUT, *names, OUTPUT], stages)
+    stages = features = None
+    if "stage" in more:
+        stages = ["", *_stage_list(_list(more["stage"], "stage"), len(names)), ""]
+    if FEATURES in more:
+        inner = parse_features(_list(more[FEATURES], FEATURES), len(names), ends=False)
+        features = np.pad(inner, ((1, 1), (0, 0)))
+    return _Cell(np.eye(v, k=1, dtype=np.uint8), [INPUT, *names, OUTPUT], stages, features)
 
 
 def _stage_list(stage: object, size: int) -> list[str]:
@@ -222,8 +253,15 @@ def _list(value: object, name: str) -> object:
         raise ValueError(f"{name}: {error}") from error
 
 
-def _cell(adjacency: object, ops: object, stage: object = None) -> _Cell:
-    """Return one cell in topological order; ValueError says what is wrong."""
+def _cell(adjacency: object, ops: object, **more: object) -> _Cell:
+    """Return one cell in topological order; ValueError says what is wrong.
+
+    Args:
+        adjacency: The matrix, a list or its text.
+        ops: The operations.
+        **more: `stage` and `features` if the table has them, for each node.
+    """
+    adjacency, ops = _list(adjacency, "adjacency"), _list(ops, "ops")
     _require(
         isinstance(ops, list) and all(isinstance(name, str) for name in ops),
         f"ops is no list of names: {str(ops)[:40]}",
@@ -244,13 +282,15 @@ def _cell(adjacency: object, ops: object, stage: object = None) -> _Cell:
         matrix.dtype.kind in "biuf" and bool(np.isin(matrix, (0, 1)).all()), "adjacency is not all 0 and 1"
     )
     matrix = matrix.reshape(v, v).astype(np.uint8)
-    stages = None if stage is None else _stage_list(stage, v)
+    stages = _stage_list(_list(more["stage"], "stage"), v) if "stage" in more else None
+    features = parse_features(_list(more[FEATURES], FEATURES), v, ends=True) if FEATURES in more else None
     if np.tril(matrix).any():
         order = _topological(matrix)
         matrix, names = matrix[np.ix_(order, order)], [names[i] for i in order]
         stages = None if stages is None else [stages[i] for i in order]
+        features = None if features is None else features[order]
         _require(names[0] == INPUT and names[-1] == OUTPUT, "an edge enters the input or leaves the output")
-    return _Cell(matrix, names, stages)
+    return _Cell(matrix, names, stages, features)
 
 
 def _topological(matrix: np.ndarray) -> list[int]:

@@ -24,6 +24,7 @@ class Column:
         seeds: Columns of the single trainings that this one is the mean of.
         zero: Of a column of architectures: the operations whose output is zero; None to tell them by name.
         identity: Of a column of architectures: the operations that change nothing; None to tell them by name.
+        feature_names: Of the column `features`: the name of each number of a node; None to number them.
     """
 
     name: str
@@ -39,3 +40,4 @@ class Column:
     seeds: tuple[str, ...] = ()
     zero: tuple[str, ...] | None = None
     identity: tuple[str, ...] | None = None
+    feature_names: tuple[str, ...] | None = None

@@ -45,7 +45,7 @@ def parse_descriptions(text: str | bytes, source: str) -> dict[str, Column]:
 def dump_descriptions(columns: Mapping[str, Column]) -> bytes:
     """Return descriptions as `parse_descriptions` reads them; lists of operations only if given."""
     rows = [asdict(column) for column in columns.values()]
-    optional = ("zero", "identity")
+    optional = ("zero", "identity", "feature_names")
     kept = [{k: v for k, v in row.items() if k not in optional or v is not None} for row in rows]
     return json.dumps(kept).encode()
 
@@ -64,7 +64,7 @@ def _column(stored: dict[str, Any], source: str) -> Column:
         if not accepts(value):
             raise TableError(f"{where}: '{field}' must be {rule}, not {value!r:.80}")
     fields["direction"] = DIRECTIONS[fields.get("direction", 1)]
-    for field in ("seeds", "zero", "identity"):
+    for field in ("seeds", "zero", "identity", "feature_names"):
         if fields.get(field) is not None:
             fields[field] = tuple(fields[field])
     return Column(**fields)
@@ -96,4 +96,5 @@ _RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "seeds": ("a list of column names", _names),
     "zero": ("a list of operations or null", lambda v: v is None or _names(v)),
     "identity": ("a list of operations or null", lambda v: v is None or _names(v)),
+    "feature_names": ("a list of names or null", lambda v: v is None or _names(v)),
 }

@@ -37,6 +37,7 @@ _NOT_PREDICTORS = frozenset(
     {
         "adapter",
         "base",
+        "boosting",
         "contract",
         "contract_case",
         "contract_std",

@@ -26,7 +26,9 @@ NAMES = frozenset(
     }
 )  # fmt: skip
 """Columns that name or describe a row, in lower case: text among their numbers is no fault."""
-ARCHITECTURE = frozenset({"arch", "ops", "adjacency", "stage", "normal", "reduce", "space"})
+ARCHITECTURE = frozenset(
+    {"arch", "ops", "adjacency", "stage", "features", "feature_names", "normal", "reduce", "space"}
+)
 """Columns that hold architectures: always text or lists, whatever they look like."""
 BLOCK = re.compile(r"(block|layer|op)[ _-]?(\d{1,3})", re.IGNORECASE)
 """Columns of one block each: block0, block1, ..."""

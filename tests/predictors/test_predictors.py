@@ -448,6 +448,8 @@ def test_impossible_hyper_parameters_of_networks(name, params, message, train: G
         ("lambdamart", {"folds": 0}),
         ("lambdamart", {"folds": 1}),
         ("lambdamart", {"max_trees": 0}),
+        ("lambdamart", {"list_size": 1}),
+        ("lambdamart", {"bagging_fraction": 0.0}),
         ("gaussian_process", {"length_scale": -1.0}),
         ("gcn", {"width": 0}),
         ("gcn", {"lr": -1.0}),

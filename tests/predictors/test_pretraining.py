@@ -96,11 +96,3 @@ def test_weak_labels_that_the_drawn_networks_lack_are_refused(weak) -> None:
     rare[np.random.default_rng(1).permutation(len(graphs))[-1]] = 1.0
     with pytest.raises(InputError, match="'rare' is known for none of 60"):
         get("acenas")(**QUICK).pretrain(graphs, {**labels, "rare": rare}, seed=1)  # pyright: ignore
-
-
-def test_lambdamart_refuses_too_many_labels_before_any_work(weak) -> None:
-    graphs = weak[0].take(np.arange(12_000) % 100)
-    with pytest.raises(InputError, match="at most 10,000 training labels, not 12,000"):
-        get("lambdamart")().fit(graphs, np.arange(12_000.0))
-    get("lambdamart")().check_train_size(10_000)
-    assert [name for name in names() if get(name).max_train_size] == ["lambdamart"]

@@ -51,7 +51,7 @@ def _graphs(rng: Rng, n: int) -> Rows:
         nested = rng.random() < 0.5
         names = ["input", *(pick(rng, OPS) for _ in range(v - 2)), "output"]
         rows.append({"adjacency": matrix.tolist() if nested else matrix.ravel().tolist(), "ops": names})
-    return rows
+    return _with_features(rng, rows)
 
 
 def _chains(rng: Rng, n: int) -> Rows:
@@ -59,6 +59,18 @@ def _chains(rng: Rng, n: int) -> Rows:
     if rng.random() < 0.3:
         for row in rows:
             row["stage"] = [f"s{rng.integers(3)}" for _ in row["ops"]]
+    return _with_features(rng, rows)
+
+
+def _with_features(rng: Rng, rows: Rows) -> Rows:
+    """Give the nodes of some tables numbers, in lists or bare, sometimes with names."""
+    if rng.random() < 0.4:
+        count = int(rng.integers(1, 4))
+        for row in rows:
+            numbers = rng.choice([1, 3, 5, 64, -2], size=(len(row["ops"]), count))
+            row["features"] = (numbers[:, 0] if count == 1 else numbers).tolist()
+            if count == 3:
+                row["feature_names"] = ["kernel", "width", "heads"]
     return rows
 
 
@@ -149,6 +161,8 @@ ODD_NAMES = (
     "width",
     "depth",
     "unnamed_0",
+    "features",
+    "feature_names",
 )
 
 
@@ -274,6 +288,8 @@ METADATA = (
     b'{"acc": null}',
     b'[{"name": "acc", "decimals": 99999999999}]',
     b'[{"name": "acc", "scale": 1e29}]',
+    b'[{"name": "features", "feature_names": ["kernel"]}]',
+    b'[{"name": "features", "feature_names": "kernel"}]',
 )
 TYPES = (
     pa.null(),
