@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     from benchmarks.base import Benchmark
     from eval.evaluate import Command
     from eval.results import Results
+
+log = logging.getLogger("acerank")
 
 METRICS = ("kendall_tau", "ndcg@10", "precision_top@5", "regret@10")
 
@@ -44,16 +47,32 @@ def leaderboard(
         MissingTableError: No benchmark was named, and there is no table on this machine.
         InputError, UnknownNameError: As `evaluate` does.
     """
+    from dataclasses import replace
+
     from eval.evaluate import run_plan
     from eval.grid.entries import parse
     from eval.grid.plan import build_plan
     from eval.leaderboard.choice import choose_benchmarks, choose_predictors
 
+    benches, absent = (bench, []) if bench is not None else choose_benchmarks()
+    names, costly = (predictors, []) if predictors is not None else choose_predictors()
+    asked = parse(names, settings)
     plan = build_plan(
-        choose_benchmarks() if bench is None else bench,
-        parse(choose_predictors() if predictors is None else predictors, settings),
+        benches,
+        asked,
         chosen=predictors is not None,
         metrics=metrics or METRICS,
         **options,
     )
+    compared = {trial.entry.name.partition(":")[0] for trial in plan.trials}
+    lacking = [each.title for each in asked if each.name not in compared]
+    reasons = (
+        ("benchmarks whose tables are not on this machine", absent),
+        ("predictors that are costly, unless they are named", costly),
+        ("predictors that lack a weak label on one of the benchmarks", lacking),
+    )
+    left_out = [f"Not compared: {reason}: {', '.join(found)}." for reason, found in reasons if found]
+    for line in left_out:
+        log.info(line)
+    plan = replace(plan, notes=[*left_out, *plan.notes])
     return run_plan(plan, "leaderboard", out=out, jobs=jobs, progress=progress, command=command)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
@@ -18,6 +18,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 class Options(GridFlags):
     """Options of `python -m eval.leaderboard`."""
 
+    bench_required: ClassVar[bool] = False
     bench: Annotated[
         list | None,
         typer.Option(
@@ -56,25 +57,19 @@ def leaderboard(options: Options) -> None:
     from data.cli import to_stderr
     from eval.evaluate import Command
     from eval.leaderboard import leaderboard as run
-    from eval.leaderboard.choice import choose_benchmarks
     from eval.leaderboard.page import write_outputs
     from eval.leaderboard.tables import get_records, get_tables
     from eval.report.text import show
 
-    bench = options.bench or choose_benchmarks()
-    arguments = {**_with(options, bench).arguments(), "predictors": options.predictors}
-    words = ["python", "-m", "eval.leaderboard", *sys.argv[1:]]
-    results = run(command=Command(words, as_mapping(options)), **arguments)
+    results = run(
+        predictors=options.predictors,
+        command=Command(["python", "-m", "eval.leaderboard", *sys.argv[1:]], as_mapping(options)),
+        **options.arguments(),
+    )
     write_outputs(results)
     tables, legend = get_tables(results)
     show(options.format_.value, tables, get_records(results), legend)
     to_stderr(f"leaderboard.html, figures, rows and scores are in {results.stored_in}")
-
-
-def _with(options: Options, bench: list[str]) -> Options:
-    from dataclasses import replace
-
-    return replace(options, bench=bench)
 
 
 command(app, leaderboard, Options)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import logging
-
 import benchmarks
 import predictors
 from data.cache import find
 from data.errors import MissingTableError, UnknownNameError
 
-log = logging.getLogger("acerank")
 
-
-def choose_benchmarks() -> list[str]:
-    """Return the registered benchmarks whose tables are on this machine; log the others.
+def choose_benchmarks() -> tuple[list[str], list[str]]:
+    """Return the registered benchmarks whose tables are on this machine, and those whose are not.
 
     Raises:
         MissingTableError: There are none.
@@ -22,9 +18,7 @@ def choose_benchmarks() -> list[str]:
     found = [key for key in known if _is_here(key)]
     if not found:
         raise MissingTableError("no table of a benchmark is on this machine; fetch one: acerank fetch nb201")
-    if absent := [key for key in known if key not in found]:
-        log.info("not at hand, so not compared: %s", ", ".join(absent))
-    return found
+    return found, [key for key in known if key not in found]
 
 
 def _is_here(key: str) -> bool:
@@ -35,9 +29,7 @@ def _is_here(key: str) -> bool:
         return False
 
 
-def choose_predictors() -> list[str]:
-    """Return the registered predictors that are not costly; log the others."""
+def choose_predictors() -> tuple[list[str], list[str]]:
+    """Return the registered predictors that are not costly, and those that are."""
     costly = [name for name in predictors.names() if getattr(predictors.get(name), "costly", False)]
-    if costly:
-        log.info("costly, so compared only where named with --predictors: %s", ", ".join(costly))
-    return [name for name in predictors.names() if name not in costly]
+    return [name for name in predictors.names() if name not in costly], costly

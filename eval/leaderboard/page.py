@@ -71,7 +71,9 @@ def write_leaderboard(path: Path, results: Results) -> None:
         own = get_plots(results, metric, summaries)
         numbered = list(enumerate(own, len(plots)))
         plots += own
-        sections.append((metric, _conclude(results, metric), build_standing(results, metric, summaries), numbered))
+        sections.append(
+            (metric, _conclude(results, metric), build_standing(results, metric, summaries), numbered)
+        )
     last = plot_calibration(results)
     if last:
         plots.append(last)
@@ -104,7 +106,9 @@ def _conclude(results: Results, metric: str) -> str:
     order = np.argsort(ranks.mean, kind="stable").tolist()
     best = splits.predictors[order[0]]
     where = count(len(splits.benches), "benchmark")
-    sentence = f"By {metric}, {best} has the best mean rank over {where}: {number(float(ranks.mean[order[0]]), 2)}"
+    sentence = (
+        f"By {metric}, {best} has the best mean rank over {where}: {number(float(ranks.mean[order[0]]), 2)}"
+    )
     if len(order) == 1:
         return f"{sentence}."
     second = order[1]

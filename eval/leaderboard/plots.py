@@ -21,12 +21,12 @@ _MARGIN = 0.55  # of a critical-difference diagram for names, as a share of the 
 def get_plots(results: Results, metric: str, summaries: Sequence[Summary]) -> list[Plot]:
     """Return the figures of one metric; those that need several predictors, sizes or benchmarks if there are."""
     plots = [
-        plot_ranks(results, metric),
         plot_critical_difference(results, metric),
-        plot_wins(results, metric),
+        plot_ranks(results, metric),
         plot_improvability(results, metric),
-        plot_labels(results, metric),
+        plot_wins(results, metric),
         plot_time(results, metric, summaries),
+        plot_labels(results, metric),
     ]
     return [plot for plot in plots if plot is not None]
 
@@ -40,7 +40,9 @@ def plot_ranks(results: Results, metric: str) -> Plot:
         get_tied(results, metric),
         name=slug("mean-ranks", metric),
         caption=f"Mean rank by {metric}",
-        x_title="mean rank within a split (1 is best), 95 % interval over benchmarks and splits",
+        x_title="mean rank",
+        note="Ranks within each split, 1 is best; 95 % bootstrap intervals over benchmarks and splits. Star: "
+        "best; filled: not told apart from it by the critical difference; open: worse.",
     )
 
 
@@ -52,13 +54,22 @@ def plot_improvability(results: Results, metric: str) -> Plot:
         splits.predictors,
         [],
         name=slug("improvability", metric),
-        caption=f"Improvability by {metric}: how far from the best of each benchmark",
-        x_title="percent of the error (0 is best), 95 % interval over benchmarks and splits",
+        caption=f"Improvability by {metric}",
+        x_title="improvability (%)",
+        note="By how much percent of its error a predictor falls short of the best of each split, 0 is best; "
+        "95 % bootstrap intervals over benchmarks and splits.",
     )
 
 
 def _plot_standing(
-    standing: Standing, names: Sequence[str], tied: Sequence[str], *, name: str, caption: str, x_title: str
+    standing: Standing,
+    names: Sequence[str],
+    tied: Sequence[str],
+    *,
+    name: str,
+    caption: str,
+    x_title: str,
+    note: str,
 ) -> Plot:
     order = np.argsort(standing.mean, kind="stable").tolist()
     marks = ["tied" if names[i] in tied else "" for i in order]
@@ -66,6 +77,7 @@ def _plot_standing(
         name=name,
         caption=caption,
         x_title=x_title,
+        note=note,
         y_title="",
         rows=[names[i] for i in order],
         series=[
@@ -108,17 +120,21 @@ def plot_critical_difference(results: Results, metric: str) -> Plot | None:
         gap = 0.02 * span if left else -0.02 * span
         labels.append((splits.predictors[i], edge - gap, y, "right" if left else "left"))
     width = min(found.distance, span)
-    segments += [(low, 0.0, high, 0.0, 1.5), (low, 0.9, low + width, 0.9, 2.5)]
-    segments += [(low + at, 0.75, low + at, 1.05, 1.5) for at in (0.0, width)]
-    labels.append((f"CD = {found.distance:.2f}", low + width / 2, 1.5, "center"))
+    segments += [(low, 0.0, high, 0.0, 1.5), (low, 1.6, low + width, 1.6, 2.5)]
+    segments += [(low + at, 1.45, low + at, 1.75, 1.5) for at in (0.0, width)]
+    labels.append((f"CD = {found.distance:.2f}", low + width / 2, 2.2, "center"))
+    ticks = np.arange(low, high + 1)
+    segments += [(float(x), 0.0, float(x), 0.2, 1.2) for x in ticks]
+    labels += [(f"{x:.0f}", float(x), 0.7, "center") for x in ticks]
     told = "differ" if found.p_friedman <= 0.05 else "cannot be told apart"
     p = "p < 0.001" if found.p_friedman < 0.001 else f"p = {found.p_friedman:.3f}"
-    ticks = np.unique(np.round(np.linspace(low, high, min(int(span) + 1, 9))))
     return Plot(
         name=slug("critical-difference", metric),
-        caption=f"Critical-difference diagram by {metric}: bars join predictors that these "
-        f"{found.blocks} splits cannot tell apart (Nemenyi, 5 %; Friedman: they {told}, {p})",
-        x_title="mean rank (1 is best)",
+        caption=f"Critical differences by {metric}",
+        note=f"Mean ranks, 1 is best; bars join predictors that these {found.blocks} splits cannot tell apart "
+        f"(Nemenyi's test, 5 %, CD: critical difference; by Friedman's test they {told}, {p}). A statement "
+        "about these benchmarks; the intervals of mean ranks are about others like them.",
+        x_title="",
         y_title="",
         series=[Series("rank", ranks.tolist(), [0.0] * k)],
         joined=False,
@@ -126,8 +142,7 @@ def plot_critical_difference(results: Results, metric: str) -> Plot | None:
         segments=segments,
         labels=labels,
         x_range=(low - _MARGIN * span, high + _MARGIN * span),
-        x_ticks=ticks.tolist(),
-        y_range=(top - _STEP * half, 2.0),
+        y_range=(top - _STEP * half, 2.6),
     )
 
 
@@ -141,7 +156,8 @@ def plot_wins(results: Results, metric: str) -> Plot | None:
     names = [splits.predictors[i] for i in order]
     return Plot(
         name=slug("wins", metric),
-        caption=f"Pairwise wins by {metric}: percent of the splits on which the row beats the column",
+        caption=f"Pairwise wins by {metric}",
+        note="Percent of the splits on which the row beats the column; ties count half.",
         x_title="",
         y_title="",
         series=(),
@@ -166,7 +182,8 @@ def plot_labels(results: Results, metric: str) -> Plot | None:
     order = np.argsort(rank(get_splits(results.rows, metric)).mean, kind="stable").tolist()
     return Plot(
         name=slug("labels", metric),
-        caption=f"Quality against labels: {metric}, mean over benchmarks",
+        caption=f"Quality against labels: {metric}",
+        note="Mean over benchmarks.",
         x_title="training labels",
         y_title=metric,
         x_log=True,
@@ -194,13 +211,16 @@ def plot_time(results: Results, metric: str, summaries: Sequence[Summary]) -> Pl
     by_rank = np.argsort(ranks, kind="stable").tolist()
     return Plot(
         name=slug("pareto", metric),
-        caption=f"Quality against seconds by {metric}: the line joins predictors that none beats in both",
-        x_title="seconds to pretrain, fit and score (geometric mean over tasks)",
-        y_title="mean rank (1 is best, at the top)",
+        caption=f"Quality against seconds by {metric}",
+        note="Seconds to pretrain, fit and score one repeat, geometric mean over tasks. The line joins "
+        "predictors that no other beats in both.",
+        x_title="seconds",
+        y_title="mean rank",
         x_log=True,
         y_range=(len(ranks) + 0.5, 0.5),
         joined=False,
         segments=segments,
+        labels=[(splits.predictors[i], at[i][0], at[i][1] + 0.035 * len(ranks), "center") for i in front],
         series=[Series(splits.predictors[i], [at[i][0]], [at[i][1]]) for i in by_rank],
     )
 
@@ -224,8 +244,9 @@ def plot_calibration(results: Results) -> Plot | None:
     ]
     return Plot(
         name="calibration",
-        caption="Calibration: labels that lie in the predicted intervals, mean over "
-        f"{count(len(found[0].benches), 'benchmark')}",
+        caption="Calibration",
+        note="Share of unseen networks whose label lies in the interval that the predictor gives it, mean over "
+        f"{count(len(found[0].benches), 'benchmark')}; below the ideal line intervals are too narrow.",
         x_title="nominal coverage of the interval (%)",
         y_title="labels in the interval (%)",
         x_ticks=levels,

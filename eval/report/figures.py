@@ -137,8 +137,7 @@ def _draw_marks(axes: Axes, plot: Plot) -> None:
     for text, x, y, anchor in plot.labels:
         axes.annotate(_short(text), (x, y), ha=anchor, va="center", size=8)
     if plot.bare:
-        axes.set_yticks([])
-        axes.spines["left"].set_visible(False)
+        axes.set_axis_off()
 
 
 def _draw_matrix(plot: Plot) -> Figure:

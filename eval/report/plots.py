@@ -36,6 +36,7 @@ class Plot:
     Attributes:
         name: Name of its file, e.g. "differences-kendall_tau".
         caption: What it shows, in one line.
+        note: How to read it, a sentence or two below the plot; "" for none.
         x_title, y_title: Titles of the axes.
         series: What is drawn.
         rows: Names of the rows, first at the top; () for a plot of lines.
@@ -49,7 +50,7 @@ class Plot:
         joined: Whether the points of a series are joined by a line.
         segments: Straight lines: x and y of both ends, and the width in pixels.
         labels: Texts: what, x, y, and which end stands there: "left", "right" or "center".
-        bare: Whether y has no axis.
+        bare: Whether there are no axes.
         columns: Names of the columns of a matrix.
         matrix: Its values between 0 and 100, a list for each of `rows`; None for empty cells.
     """
@@ -68,6 +69,7 @@ class Plot:
     markers: bool = True
     rules: Sequence[float] = ()
     limits: Sequence[tuple[str, float]] = field(default=())
+    note: str = ""
     joined: bool = True
     segments: Sequence[tuple[float, float, float, float, float]] = ()
     labels: Sequence[tuple[str, float, float, str]] = ()

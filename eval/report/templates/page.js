@@ -106,7 +106,7 @@
       draw(`plot-${i}`, listed ? rows(plot) : lines(plot), {
         height: (listed ? 100 + plot.rows.length * Math.max(30, 12 * plot.series.length) : narrow() ? 520 : 460) + (several ? 24 * Math.ceil(plot.series.length / (narrow() ? 1 : 3)) : 0),
         showlegend: several && !plot.bare, legend: { orientation: "h", y: listed ? -0.02 : -0.16, yanchor: "top", yref: listed ? "container" : "paper", ...(listed ? { y: 0, yanchor: "bottom" } : {}) },
-        ...rules(plot), xaxis: xAxis(plot),
+        ...rules(plot), xaxis: plot.bare ? axis({ visible: false, range: plot.x_range }) : xAxis(plot),
         yaxis: plot.bare ? axis({ visible: false, range: plot.y_range }) : listed ? names(plot.rows) : axis({ title: { text: plain(plot.y_title) }, ...(plot.y_range ? { range: plot.y_range } : {}) }),
       });
     });
