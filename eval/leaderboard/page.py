@@ -30,9 +30,9 @@ PAGE, FRAME = "leaderboard.html", "bencheval.parquet"
 
 
 def write_outputs(results: Results) -> None:
-    """Write the page, its figures as SVG and PDF, its tables and the frame of bencheval into the run's folder.
+    """Write the page, its figures as SVG and PDF, its tables and the frame of bencheval.
 
-    Figures need matplotlib; without it a line says so.
+    They go into the folder of the run. Figures need matplotlib; without it a line says so.
     """
     from eval.report.figures import save_figures
 

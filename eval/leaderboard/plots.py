@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -19,7 +20,7 @@ _MARGIN = 0.55  # of a critical-difference diagram for names, as a share of the 
 
 
 def get_plots(results: Results, metric: str, summaries: Sequence[Summary]) -> list[Plot]:
-    """Return the figures of one metric; those that need several predictors, sizes or benchmarks if there are."""
+    """Return the figures of one metric, without those that need more predictors or training sizes."""
     plots = [
         plot_critical_difference(results, metric),
         plot_ranks(results, metric),
@@ -131,8 +132,8 @@ def plot_critical_difference(results: Results, metric: str) -> Plot | None:
     return Plot(
         name=slug("critical-difference", metric),
         caption=f"Critical differences by {metric}",
-        note=f"Mean ranks, 1 is best; bars join predictors that these {found.blocks} splits cannot tell apart "
-        f"(Nemenyi's test, 5 %, CD: critical difference; by Friedman's test they {told}, {p}). A statement "
+        note=f"Mean ranks, 1 is best; bars join predictors that these {found.blocks} splits cannot tell "
+        f"apart (Nemenyi's test, 5 %, CD: critical difference; by Friedman's test they {told}, {p}). A statement "
         "about these benchmarks; the intervals of mean ranks are about others like them.",
         x_title="",
         y_title="",
@@ -206,7 +207,7 @@ def plot_time(results: Results, metric: str, summaries: Sequence[Summary]) -> Pl
             front.append(i)
     at = {i: (times[splits.predictors[i]], float(ranks[i])) for i in order}
     segments: list[tuple[float, float, float, float, float]] = []
-    for a, b in zip(front, front[1:], strict=False):
+    for a, b in pairwise(front):
         segments += [(*at[a], at[b][0], at[a][1], 1.5), (at[b][0], at[a][1], *at[b], 1.5)]
     by_rank = np.argsort(ranks, kind="stable").tolist()
     return Plot(
@@ -226,7 +227,7 @@ def plot_time(results: Results, metric: str, summaries: Sequence[Summary]) -> Pl
 
 
 def plot_calibration(results: Results) -> Plot | None:
-    """Return observed against nominal coverage over all benchmarks; None where no predictor has a deviation."""
+    """Return observed against nominal coverage; None where no predictor says how sure it is."""
     rows = _select_calibrated(results.rows)
     if not rows:
         return None
@@ -234,19 +235,17 @@ def plot_calibration(results: Results) -> Plot | None:
     levels = [float(level) for level in COVERAGES]
     found = [get_splits(rows, metric, f"coverage_{level}") for level in COVERAGES]
     standings = [average(splits.values) for splits in found]
-    series = [
-        Series(
-            name,
-            levels,
-            *([100 * float(getattr(each, end)[i]) for each in standings] for end in ("mean", "low", "high")),
+    series = []
+    for i, name in enumerate(found[0].predictors):
+        mean, low, high = (
+            [100 * float(getattr(each, end)[i]) for each in standings] for end in ("mean", "low", "high")
         )
-        for i, name in enumerate(found[0].predictors)
-    ]
+        series.append(Series(name, levels, mean, low, high))
     return Plot(
         name="calibration",
         caption="Calibration",
-        note="Share of unseen networks whose label lies in the interval that the predictor gives it, mean over "
-        f"{count(len(found[0].benches), 'benchmark')}; below the ideal line intervals are too narrow.",
+        note="Share of unseen networks whose label lies in the interval that the predictor gives it, "
+        f"mean over {count(len(found[0].benches), 'benchmark')}; below the ideal line intervals are too narrow.",
         x_title="nominal coverage of the interval (%)",
         y_title="labels in the interval (%)",
         x_ticks=levels,

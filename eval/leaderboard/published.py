@@ -1,4 +1,4 @@
-"""Published figures next to measured ones: marked as not measured, with what else their training looked at."""
+"""Published figures next to measured ones: marked as not measured, with all labels they looked at."""
 
 from __future__ import annotations
 
