@@ -72,7 +72,7 @@ def _plot_standing(
     x_title: str,
     note: str,
 ) -> Plot:
-    order = np.argsort(standing.mean, kind="stable").tolist()
+    order: list[int] = np.argsort(standing.mean, kind="stable").tolist()
     marks = ["tied" if names[i] in tied else "" for i in order]
     return Plot(
         name=name,
@@ -133,8 +133,8 @@ def plot_critical_difference(results: Results, metric: str) -> Plot | None:
         name=slug("critical-difference", metric),
         caption=f"Critical differences by {metric}",
         note=f"Mean ranks, 1 is best; bars join predictors that these {found.blocks} splits cannot tell "
-        f"apart (Nemenyi's test, 5 %, CD: critical difference; by Friedman's test they {told}, {p}). A statement "
-        "about these benchmarks; the intervals of mean ranks are about others like them.",
+        f"apart (Nemenyi's test, 5 %, CD: critical difference; by Friedman's test they {told}, {p}). A "
+        "statement about these benchmarks; the intervals of mean ranks are about others like them.",
         x_title="",
         y_title="",
         series=[Series("rank", ranks.tolist(), [0.0] * k)],
@@ -245,7 +245,8 @@ def plot_calibration(results: Results) -> Plot | None:
         name="calibration",
         caption="Calibration",
         note="Share of unseen networks whose label lies in the interval that the predictor gives it, "
-        f"mean over {count(len(found[0].benches), 'benchmark')}; below the ideal line intervals are too narrow.",
+        f"mean over {count(len(found[0].benches), 'benchmark')}; below the ideal line, intervals "
+        "are too narrow.",
         x_title="nominal coverage of the interval (%)",
         y_title="labels in the interval (%)",
         x_ticks=levels,
