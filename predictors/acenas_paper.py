@@ -32,6 +32,7 @@ class AcenasPaper(PaperRanker, PretrainedRanker):
     """
 
     canonical: ClassVar[bool] = False
+    costly: ClassVar[bool] = True
     head_layers = 1
 
     quick: ClassVar[Mapping[str, Any]] = {"epochs": 30}

@@ -59,6 +59,7 @@ class Predictor(Parametrised):
             standardised; see predictors.label_scale.
         max_train_size: Largest number of training labels that it can learn from; None for no known limit.
         quick: Hyper-parameters that make a slow predictor quick, for trying things out.
+        costly: Whether a repeat takes so long that a leaderboard leaves it out unless it is named.
     """
 
     role: ClassVar[str] = "predictor"
@@ -68,6 +69,7 @@ class Predictor(Parametrised):
     normal_labels: ClassVar[bool] = False
     max_train_size: ClassVar[int | None] = None
     quick: ClassVar[Mapping[str, Any]] = {}
+    costly: ClassVar[bool] = False
 
     def lacks(self, weak: Collection[str]) -> tuple[str, ...]:
         """Return the weak labels that this predictor requires and that are not among `weak`."""

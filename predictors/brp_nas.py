@@ -37,6 +37,7 @@ class BrpNas(PaperRanker, PretrainedRanker):
     """
 
     decoupled: ClassVar[bool] = True
+    costly: ClassVar[bool] = True
     default_weak: ClassVar[tuple[str, ...] | None] = ("flops",)
     head_width, head_layers, start = 0, 0, "new"
 

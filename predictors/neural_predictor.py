@@ -30,6 +30,7 @@ class NeuralPredictor(PaperRanker):
     """
 
     canonical: ClassVar[bool] = False
+    costly: ClassVar[bool] = True
 
     quick: ClassVar[Mapping[str, Any]] = {"epochs": 20}
 

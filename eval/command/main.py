@@ -9,6 +9,7 @@ from pathlib import Path
 
 COMMANDS = {
     "run": "eval.run",
+    "leaderboard": "eval.leaderboard.__main__",
     "rank": "eval.rank.__main__",
     "ablate": "eval.ablate.__main__",
     "curve": "eval.curve.__main__",
@@ -61,7 +62,7 @@ def _help() -> str:
         "Commands:",
     ]
     for name, module in COMMANDS.items():
-        lines.append(f"  {name:9} {_describe(module)}")
+        lines.append(f"  {name:11} {_describe(module)}")
     lines += ["", "acerank COMMAND --help shows the options of a command; python -m MODULE runs it, too.", ""]
     return "\n".join(lines)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, get_type_hints
 
 import typer
 
@@ -101,8 +101,13 @@ class TableFlags:
 
 @dataclass(frozen=True)
 class BenchFlags(TableFlags):
-    """Which benchmark, and which of its labels."""
+    """Which benchmark, and which of its labels.
 
+    Attributes:
+        bench_required: Whether a benchmark must be named.
+    """
+
+    bench_required: ClassVar[bool] = True
     bench: Annotated[
         list | None,
         _list(
@@ -166,7 +171,7 @@ class BenchFlags(TableFlags):
         Raises:
             typer.BadParameter: No benchmark, or a reason without a name.
         """
-        if not self.bench:
+        if self.bench_required and not self.bench:
             raise typer.BadParameter("name a benchmark, e.g. --bench nb201; --list shows all of them")
         return {
             "bench": self.bench,

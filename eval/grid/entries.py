@@ -251,8 +251,15 @@ def leave_out(
     ]
     kept, lines = [], []
     for each in asked:
-        if lacking := each.predictor.lacks(known):
+        if lacking := (*each.predictor.lacks(known), *_lacking_defaults(each, bench)):
             lines.append(f"{each.title} is left out: {bench.info.key} has no weak label {', '.join(lacking)}")
         else:
             kept.append(each)
     return kept, lines
+
+
+def _lacking_defaults(asked: Asked, bench: Benchmark) -> list[str]:
+    """Return the weak labels that a predictor pretrains on by default and that the benchmark has not."""
+    if asked.weak is not None or not isinstance(asked.predictor, Pretrains):
+        return []
+    return [name for name in asked.predictor.default_weak or () if name not in bench.weak_names]

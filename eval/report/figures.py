@@ -80,6 +80,8 @@ def draw(plot: Plot) -> Figure:
     """Draw a plot."""
     from matplotlib.figure import Figure
 
+    if plot.matrix:
+        return _draw_matrix(plot)
     listed = bool(plot.rows)
     height = 1.1 + len(plot.rows) * max(0.28, 0.14 * len(plot.series)) if listed else 3.8
     figure = Figure(figsize=(_WIDTH, height))
@@ -105,8 +107,11 @@ def draw(plot: Plot) -> Figure:
     elif plot.y_range:
         axes.set_ylim(*plot.y_range)
     _scale(axes, plot)
+    _draw_marks(axes, plot)
     axes.set_xlabel(plot.x_title)
     axes.set_ylabel(plot.y_title)
+    if plot.bare:
+        return figure
     if 1 < len(plot.series) <= _LEGEND:
         axes.legend(frameon=False, fontsize=8)
     elif len(plot.series) > _LEGEND:
@@ -115,12 +120,45 @@ def draw(plot: Plot) -> Figure:
 
 
 def _scale(axes: Axes, plot: Plot) -> None:
-    """Make x logarithmic where it is, with ticks where the data are."""
+    """Make x logarithmic where it is, with its range, and with ticks where the data are."""
     if plot.x_log:
         axes.set_xscale("log")
     if plot.x_ticks:
         axes.set_xticks(list(plot.x_ticks), [f"{x:,g}" for x in plot.x_ticks])
         axes.set_xticks([], minor=True)
+    if plot.x_range:
+        axes.set_xlim(*plot.x_range)
+
+
+def _draw_marks(axes: Axes, plot: Plot) -> None:
+    """Draw the straight lines and the texts of a plot."""
+    for x0, y0, x1, y1, width in plot.segments:
+        axes.plot([x0, x1], [y0, y1], "-", color="#333333", linewidth=0.75 * width, solid_capstyle="round")
+    for text, x, y, anchor in plot.labels:
+        axes.annotate(_short(text), (x, y), ha=anchor, va="center", size=8)
+    if plot.bare:
+        axes.set_axis_off()
+
+
+def _draw_matrix(plot: Plot) -> Figure:
+    """Draw a matrix of percentages, their numbers inside the cells."""
+    from matplotlib.figure import Figure
+
+    n, k = len(plot.rows), len(plot.columns)
+    figure = Figure(figsize=(2.0 + 0.42 * k, 1.6 + 0.32 * n))
+    axes = figure.add_subplot()
+    values = np.array([[np.nan if value is None else value for value in row] for row in plot.matrix], float)
+    axes.imshow(values, cmap="RdBu", vmin=0, vmax=100, aspect="auto")
+    for row, column in zip(*np.nonzero(np.isfinite(values)), strict=True):
+        value = values[row, column]
+        shade = "white" if abs(value - 50) > 35 else "#222222"
+        axes.annotate(f"{value:.0f}", (column, row), ha="center", va="center", size=7, color=shade)
+    axes.set_yticks(range(n), [_short(name, 24) for name in plot.rows])
+    axes.set_xticks(range(k), [_short(name, 24) for name in plot.columns], rotation=45, ha="right")
+    axes.grid(visible=False)
+    axes.set_xlabel(plot.x_title)
+    axes.set_ylabel(plot.y_title)
+    return figure
 
 
 def _draw_rows(axes: Axes, plot: Plot, series: Series, i: int) -> None:
@@ -157,8 +195,8 @@ def _draw_line(axes: Axes, plot: Plot, series: Series, i: int) -> None:
     known = [at for at, y in enumerate(series.y) if y is not None]
     x, y = ([values[at] or 0.0 for at in known] for values in (series.x, series.y))
     marker = _MARKERS[i % len(_MARKERS)] if plot.markers else None
-    style = _LINES[i // len(_COLOURS) % len(_LINES)]
-    axes.plot(x, y, style, color=colour, marker=marker, markersize=4, label=_short(series.name))
+    style = _LINES[i // len(_COLOURS) % len(_LINES)] if plot.joined else "none"
+    axes.plot(x, y, linestyle=style, color=colour, marker=marker, markersize=4, label=_short(series.name))
     ends = [(at, series.low[at], series.high[at]) for at in known] if series.low else []
     inside = [(series.x[at], low, high) for at, low, high in ends if low is not None and high is not None]
     if inside:

@@ -35,7 +35,7 @@ def get_tables(
     shown = [reorder(board, metrics) for board in full]
     tables = []
     for board in shown:
-        tables.append(_scores(board))
+        tables.append(build_scores(board))
         if board.first.n_twins:
             tables.append(_without_twins(board))
         if baseline:
@@ -124,7 +124,8 @@ def get_legend(board: Board, left_out: int) -> str:
     return f" {marks.dot} ".join(parts)
 
 
-def _scores(board: Board) -> TextTable:
+def build_scores(board: Board) -> TextTable:
+    """Return the table of a task: means with intervals, times, chance and noise ceiling."""
     timed = {
         "pretrain s": get_pretraining,
         "fit s": lambda s: seconds(s.fit_seconds),

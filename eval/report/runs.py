@@ -14,7 +14,13 @@ from eval.report.plots import Plot
 from eval.report.table import TextTable
 from eval.results import Results
 
-PAGES = {"run": "report.html", "ablate": "ablation.html", "curve": "curve.html", "search": "search.html"}
+PAGES = {
+    "run": "report.html",
+    "ablate": "ablation.html",
+    "curve": "curve.html",
+    "search": "search.html",
+    "leaderboard": "leaderboard.html",
+}
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,9 @@ def open_runs(
         raise InputError(
             f"a baseline applies to a leaderboard; '{folders[0]}' is the folder of eval.{kinds[0]}"
         )
-    return {"ablate": _open_ablation, "curve": _open_curve}[kinds[0]](_select(loaded[0], metrics))
+    return {"ablate": _open_ablation, "curve": _open_curve, "leaderboard": _open_standing}[kinds[0]](
+        _select(loaded[0], metrics)
+    )
 
 
 def get_kind(folder: Path) -> str:
@@ -100,6 +108,21 @@ def _open_leaderboard(results: Results, metrics: Sequence[str] | None, baseline:
         PAGES["run"],
         lambda path: results.report(path, baseline),
         lambda: get_plots(results, metrics, baseline),
+    )
+
+
+def _open_standing(results: Results) -> Shown:
+    from eval.leaderboard.page import get_all_plots, write_leaderboard
+    from eval.leaderboard.tables import get_records, get_tables
+
+    tables, legend = get_tables(results)
+    return Shown(
+        tables,
+        legend,
+        get_records(results),
+        PAGES["leaderboard"],
+        lambda path: write_leaderboard(path, results),
+        lambda: (get_all_plots(results), ()),
     )
 
 

@@ -352,7 +352,8 @@ def check_policy(page, scripts):
         'plotlyServerURL: ""',
     ):
         assert setting in config
-    assert own.count("Plotly.") == 1  # every plot is drawn with this configuration
+    assert own.count("Plotly.react") == 1  # every plot is drawn with this configuration
+    assert set(re.findall(r"Plotly\.(\w+)", own)) <= {"react", "toImage"}  # and saved by the page itself
     assert sum(map(len, (page.scripts[0], own))) < 1_000_000
 
 
