@@ -34,6 +34,7 @@ class Flan(FlowRanker):
 
     canonical: ClassVar[bool] = False
 
+    costly: ClassVar[bool] = True
     quick: ClassVar[Mapping[str, Any]] = {
         "epochs": 3, "width": 16, "layers": 2, "head_width": 16, "batch": 16
     }  # fmt: skip

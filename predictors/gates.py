@@ -26,6 +26,7 @@ class Gates(FlowRanker):
 
     canonical: ClassVar[bool] = False
 
+    costly: ClassVar[bool] = True
     quick: ClassVar[Mapping[str, Any]] = {"epochs": 5, "width": 16, "head_width": 16, "head_layers": 1}
 
     def __init__(

@@ -37,6 +37,7 @@ class NarFormer(AveragedRanker):
 
     canonical: ClassVar[bool] = False
 
+    costly: ClassVar[bool] = True
     quick: ClassVar[Mapping[str, Any]] = {"frequencies": 4, "layers": 1, "max_steps": 4}
 
     def __init__(

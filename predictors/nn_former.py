@@ -48,6 +48,7 @@ class NnFormer(AveragedRanker):
     floor: ClassVar[float] = 0.1
     cosine: ClassVar[bool] = True
 
+    costly: ClassVar[bool] = True
     quick: ClassVar[Mapping[str, Any]] = {"width": 16, "layers": 1, "max_steps": 10}
 
     def __init__(

@@ -41,6 +41,7 @@ class Pinat(PaperRanker):
 
     canonical: ClassVar[bool] = False
 
+    costly: ClassVar[bool] = True
     quick: ClassVar[Mapping[str, Any]] = {"layers": 1, "epochs": 4}
 
     def __init__(

@@ -45,6 +45,7 @@ class SemiNas(TorchRanker):
     canonical: ClassVar[bool] = False
     loss = "mse"
 
+    costly: ClassVar[bool] = True
     quick: ClassVar[Mapping[str, Any]] = {
         "width": 8, "unlabelled": 20, "epochs": 2, "max_steps": 5
     }  # fmt: skip
@@ -109,16 +110,16 @@ class SemiNas(TorchRanker):
         self._steps(y.shape[1])
         with one_thread():
             net = _Network(inputs, self, rngs).train()
-            self._learn(net, inputs, y, rngs, y.shape[1], round(self.pretrain * self.epochs))
+            self._learn_labels(net, inputs, y, rngs, y.shape[1], round(self.pretrain * self.epochs))
             if self.unlabelled:
                 bred = [breed(g, self.unlabelled, seed) for g, seed in zip(graphs, seeds, strict=True)]
                 new = stack([self._inputs(g) for g in bred])
                 both = {name: torch.cat([x, new[name]], 1) for name, x in inputs.items()}
                 labels_too = torch.cat([y, _guess(net, new)], 1)
-                self._learn(net, both, labels_too, rngs, y.shape[1], self.epochs)
+                self._learn_labels(net, both, labels_too, rngs, y.shape[1], self.epochs)
         return net
 
-    def _learn(
+    def _learn_labels(
         self, net: _Network, inputs: Inputs, y: Tensor, rngs: Generators, labelled: int, epochs: int
     ) -> None:
         """Train on inputs (r, n, ...) with labels (r, n), of which the first `labelled` are true."""

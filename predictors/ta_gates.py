@@ -32,6 +32,7 @@ class TaGates(FlowRanker):
 
     canonical: ClassVar[bool] = False
 
+    costly: ClassVar[bool] = True
     quick: ClassVar[Mapping[str, Any]] = {
         "epochs": 4, "width": 16, "steps": 2, "head_width": 16, "head_layers": 1
     }  # fmt: skip

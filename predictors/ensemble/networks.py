@@ -54,17 +54,15 @@ class Networks:
 
     def predict(self, graphs: Graphs) -> np.ndarray:
         """Return (repeats, m): the mean of the network of all labels and of the mean of the others."""
-        total, folds, count = None, None, None
+        repeats = len(self.held_out)
+        total, folds = np.zeros((2, repeats, len(graphs)))
+        count = np.zeros((repeats, 1))
         for net, members in self.groups:
-            scores = self._apply(net, graphs)
-            if total is None:
-                total, folds = np.zeros((2, len(self.held_out), scores.shape[1]))
-                count = np.zeros((len(self.held_out), 1))
-            for (repeat, rows), own in zip(members, scores, strict=True):
+            for (repeat, rows), scores in zip(members, self._apply(net, graphs), strict=True):
                 if len(rows) == len(self.held_out[repeat]):
-                    total[repeat] += own
+                    total[repeat] += scores
                 else:
-                    folds[repeat] += own
+                    folds[repeat] += scores
                     count[repeat] += 1
         return np.where(count > 0, (total + folds / np.maximum(count, 1)) / 2, total)
 
