@@ -13,9 +13,10 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
-from data.encode import paths
+from data.encode import paths, positions
 from data.errors import InputError
 from data.graphs import Graphs
+from data.spaces.chains import ChainSpace
 from predictors.base import ScoresAndStd
 from predictors.nn.graph import Inputs
 from predictors.nn.layers import Generators, Standardise
@@ -52,7 +53,7 @@ class Bananas(TorchRanker):
     max_steps = 10**9
     weight_decay = 0.0
 
-    quick: ClassVar[Mapping[str, Any]] = {"epochs": 5, "layers": 3}
+    quick: ClassVar[Mapping[str, Any]] = {"epochs": 10, "layers": 1}
 
     def __init__(
         self,
@@ -89,6 +90,8 @@ class Bananas(TorchRanker):
 
     def _inputs(self, graphs: Graphs) -> Inputs:
         columns = paths(graphs, max_length=self.max_length or None)
+        if isinstance(graphs.space, ChainSpace):  # its only path is longer than any that is kept
+            columns = np.concatenate([columns, positions(graphs)], axis=1)
         inputs = {"paths": torch.from_numpy(columns.astype(np.float32))}
         if graphs.space.features:
             inputs["features"] = torch.from_numpy(graphs.features.sum(1))

@@ -76,7 +76,9 @@ class Graf(Predictor):
         return self.model == "random_forest"
 
     def _encode(self, graphs: Graphs) -> np.ndarray:
-        return graf(graphs, max_ops=self.max_ops or None, short=self.short)
+        """Return GRAF, and the sums of the numbers on nodes, of which GRAF knows nothing."""
+        columns = graf(graphs, max_ops=self.max_ops or None, short=self.short)
+        return np.concatenate([columns, graphs.features.sum(1)], axis=1)
 
     def _fit(self, graphs: Graphs, y: np.ndarray, seed: int) -> None:
         check_name(f"model (of predictor '{self.name}')", self.model, MODELS)
