@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 PAD = -1
 SWEEPS = 3  # rounds of colour refinement, each through the whole graph both ways
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _BACK = np.uint64(0xD1B54A32D192ED03)
 
 
@@ -35,10 +35,10 @@ def network_hash(graphs: Graphs) -> np.ndarray:
     if not graphs.space.fold_equal:
         colours, kept = nodes.colours(live)
         with np.errstate(over="ignore"):
-            return _mix((_mix(colours) * kept).sum(1, dtype=np.uint64))
+            return mix((mix(colours) * kept).sum(1, dtype=np.uint64))
     place = np.cumsum(nodes.is_output, axis=1, dtype=np.uint64)
     with np.errstate(over="ignore"):
-        return _mix((_mix(out + place) * nodes.is_output).sum(1, dtype=np.uint64))
+        return mix((mix(out + place) * nodes.is_output).sum(1, dtype=np.uint64))
 
 
 def effective(graphs: Graphs) -> Graphs:
@@ -83,15 +83,15 @@ class _Nodes:
         self.identity = np.isin(graphs.ops, space.codes(*space.identity))
         self.zero = np.isin(graphs.ops, [PAD, *space.codes(*space.zero)])
         with np.errstate(over="ignore"):
-            table = _mix(np.arange(1, len(space.ops) + 1, dtype=np.uint64) * _GOLDEN)
+            table = mix(np.arange(1, len(space.ops) + 1, dtype=np.uint64) * GOLDEN)
             salts = table[graphs.ops]
             if len(space.stages) > 1:
-                salts = _mix(salts + graphs.stage.astype(np.uint64))
+                salts = mix(salts + graphs.stage.astype(np.uint64))
             for f in range(len(space.features)):
                 # Adding 0 turns -0.0 into 0.0: equal numbers must have equal bits.
                 bits = (graphs.features[:, :, f].astype(np.float32) + np.float32(0)).view(np.uint32)
-                salts = _mix(salts + bits.astype(np.uint64) * _GOLDEN)
-            inputs = _mix(salts + np.cumsum(self.is_input, axis=1, dtype=np.uint64))
+                salts = mix(salts + bits.astype(np.uint64) * GOLDEN)
+            inputs = mix(salts + np.cumsum(self.is_input, axis=1, dtype=np.uint64))
         self.salts = np.where(self.is_input, inputs, salts)
 
     def expressions(self) -> tuple[np.ndarray, np.ndarray]:
@@ -127,13 +127,13 @@ class _Nodes:
                 reaches = live[:, j] & (self.is_output[:, j] | (total != 0))
                 back[:, j] = self._apply(j, total, colour, back=True) * reaches
             with np.errstate(over="ignore"):
-                colour = _mix(self.salts + _mix(ahead) + _mix(back ^ _BACK))
+                colour = mix(self.salts + mix(ahead) + mix(back ^ _BACK))
         return colour, (self.is_input | self.is_output | (back != 0)) & ~self.identity
 
     def _apply(self, j: int, total: np.ndarray, salts: np.ndarray, *, back: bool = False) -> np.ndarray:
         """Return what node j makes of the sum of its neighbours; an input looks at none ahead of it."""
         with np.errstate(over="ignore"):
-            applied = np.where(self.identity[:, j], total, _mix(_mix(total) + salts[:, j]))
+            applied = np.where(self.identity[:, j], total, mix(mix(total) + salts[:, j]))
         return applied if back else np.where(self.is_input[:, j], salts[:, j], applied)
 
 
@@ -178,7 +178,7 @@ def _order(nodes: _Nodes, sources: np.ndarray, kept: np.ndarray, content: np.nda
         place = np.empty_like(order)
         np.put_along_axis(place, order, np.broadcast_to(np.arange(v), (n, v)), 1)
         with np.errstate(over="ignore"):
-            named = _mix((place + 1).astype(np.uint64) * _GOLDEN)
+            named = mix((place + 1).astype(np.uint64) * GOLDEN)
             fed_from = (linked * named[:, None, :]).sum(2, dtype=np.uint64)
         better = np.lexsort((fed_from, content, layer), axis=1)
         if (better == order).all():
@@ -187,7 +187,7 @@ def _order(nodes: _Nodes, sources: np.ndarray, kept: np.ndarray, content: np.nda
     return order
 
 
-def _mix(x: np.ndarray) -> np.ndarray:
+def mix(x: np.ndarray) -> np.ndarray:
     """Scramble 64-bit integers one to one (the splitmix64 finaliser, Steele et al. 2014)."""
     with np.errstate(over="ignore"):
         x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

@@ -19,4 +19,4 @@ def one_hot(graphs: Graphs) -> np.ndarray:
     edges = np.zeros((n, limit, limit))
     edges[:, :v, :v] = graphs.adjacency
     rows, columns = np.triu_indices(limit, 1)
-    return np.concatenate([ops.reshape(n, -1), edges[:, rows, columns]], axis=1)
+    return np.concatenate([ops.reshape(n, limit * ops.shape[2]), edges[:, rows, columns]], axis=1)

@@ -114,7 +114,7 @@ def _mark(graphs: Graphs, sizes: np.ndarray) -> np.ndarray:
         reach[:, j] = own
         ends = np.flatnonzero(leaves[:, j] & (graphs.ops[:, j] != PAD) & _is_end(graphs, j, is_input))
         found[ends, graphs.stage[ends, j]] |= own[ends]
-    return found.reshape(n, -1).astype(np.float64)
+    return found.reshape(n, int(np.prod(found.shape[1:]))).astype(np.float64)
 
 
 def _is_end(graphs: Graphs, j: int, is_input: np.ndarray) -> np.ndarray:

@@ -63,7 +63,7 @@ def _by_stage(graphs: Graphs, weights: np.ndarray) -> list[np.ndarray]:
     if stages > 1:
         in_stage = graphs.stage[:, :, None] == np.arange(stages)
         summed = np.concatenate([weights, graphs.features], axis=2)
-        columns.append(np.einsum("nvs,nvg->nsg", in_stage, summed).reshape(n, -1))
+        columns.append(np.einsum("nvs,nvg->nsg", in_stage, summed).reshape(n, stages * summed.shape[2]))
     return columns
 
 

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from data.canonical import GOLDEN, mix
 from data.errors import InputError
 from data.graphs import PAD, Graphs
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
-
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 def wl_labels(graphs: Graphs, *, depth: int = 2) -> np.ndarray:
@@ -43,9 +42,9 @@ def wl_labels(graphs: Graphs, *, depth: int = 2) -> np.ndarray:
     with np.errstate(over="ignore"):
         for level in range(1, depth + 1):
             around = np.stack(
-                [(edges[:, i] * _mix(label)).sum(1, dtype=np.uint64) for i in range(label.shape[1])], axis=1
+                [(edges[:, i] * mix(label)).sum(1, dtype=np.uint64) for i in range(label.shape[1])], axis=1
             )
-            label = _mix(label + _mix(around + np.uint64(level) * _GOLDEN)) * used
+            label = mix(label + mix(around + np.uint64(level) * GOLDEN)) * used
             levels.append(label)
     return np.stack(levels, axis=1)
 
@@ -61,7 +60,7 @@ def number_occurrences(labels: np.ndarray) -> np.ndarray:
     for j in range(1, v):
         earlier[:, :, j] = (labels[:, :, :j] == labels[:, :, j, None]).sum(2)
     with np.errstate(over="ignore"):
-        return np.where((labels != 0) & (earlier > 0), _mix(labels + earlier * _GOLDEN), labels)
+        return np.where((labels != 0) & (earlier > 0), mix(labels + earlier * GOLDEN), labels)
 
 
 def get_vocabulary(labels: np.ndarray) -> np.ndarray:
@@ -75,7 +74,7 @@ def count_labels(labels: np.ndarray, vocabulary: np.ndarray) -> csr_array:
     from scipy.sparse import csr_array
 
     n, m = len(labels), len(vocabulary)
-    flat = labels.reshape(n, -1)
+    flat = labels.reshape(n, labels.shape[1] * labels.shape[2])
     place = np.minimum(np.searchsorted(vocabulary, flat), m - 1)
     known = vocabulary[place] == flat
     rows = np.broadcast_to(np.arange(n)[:, None], flat.shape)[known]
@@ -109,20 +108,12 @@ def wl_counts(
 def _get_salts(graphs: Graphs) -> np.ndarray:
     """Return (n, v) uint64: a number that stands for a node's operation, stage and features."""
     parts: Sequence[np.ndarray] = [graphs.ops.astype(np.int64) + 2, graphs.stage]
-    salts = np.full(graphs.ops.shape, _GOLDEN)
+    salts = np.full(graphs.ops.shape, GOLDEN)
     with np.errstate(over="ignore"):
         for part in parts:
-            salts = _mix(salts + part.astype(np.uint64))
+            salts = mix(salts + part.astype(np.uint64))
         for f in range(graphs.features.shape[2]):
             # Adding 0 turns -0.0 into 0.0: equal numbers must have equal bits.
             bits = (graphs.features[:, :, f].astype(np.float32) + np.float32(0)).view(np.uint32)
-            salts = _mix(salts + bits.astype(np.uint64) * _GOLDEN)
+            salts = mix(salts + bits.astype(np.uint64) * GOLDEN)
     return salts
-
-
-def _mix(x: np.ndarray) -> np.ndarray:
-    """Scramble 64-bit integers one to one (the splitmix64 finaliser, Steele et al. 2014)."""
-    with np.errstate(over="ignore"):
-        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return x ^ (x >> np.uint64(31))
