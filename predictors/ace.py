@@ -5,30 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from data.encode import path_statistics
 from data.errors import InputError
 from data.graphs import Graphs
-from predictors.base import (
-    Predictor,
-    Repeats,
-    ScoresAndStd,
-    predict_canonical,
-    predict_std_canonical,
-)
+from predictors.base import Predictor, Repeats, ScoresAndStd, Together
 from predictors.ensemble.mixture import Mixture
 from predictors.ensemble.positions import Positions
 from predictors.ensemble.process import BlockProcess
 from predictors.ensemble.trees import HeldOutTrees
-from predictors.label_scale import LabelScale
 from predictors.pretraining import Pretrains
 
 if TYPE_CHECKING:
     from predictors.acenas import Acenas
-    from predictors.ensemble.networks import Networks
+    from predictors.ensemble.networks import Blocks, Networks
 
 CHUNK = 4096  # architectures scored at once
 EMBEDDING = "embedding"
@@ -82,17 +74,10 @@ class Ace(Predictor, Pretrains):
         self, graphs: Sequence[Graphs], ys: Sequence[np.ndarray], seeds: Sequence[int]
     ) -> Repeats:
         """Fit one copy for each (graphs, y, seed); their networks train together."""
-        labels = [self._check_labels(g, y) for g, y in zip(graphs, ys, strict=True)]
-        for g in graphs:
-            self._check_weak(g)
-        scales = [LabelScale.fit(y, normal=True) for y in labels]
+        seen, labels, _ = zip(*map(self._prepare, graphs, ys), strict=True)
         with self._naming_errors("_fit"):
-            stacks = self._fit_stacks(
-                [g.effective() for g in graphs],
-                [scale(y) for scale, y in zip(scales, labels, strict=True)],
-                seeds,
-            )
-        return _Fitted(self, stacks, graphs[0])
+            stacks = self._fit_stacks(seen, labels, seeds)
+        return Together(self, graphs[0].space, stacks.predict, stacks.predict_std)
 
     def _fit(self, graphs: Graphs, y: np.ndarray, seed: int) -> None:
         self.stacks_ = self._fit_stacks([graphs], [y], [seed])
@@ -112,11 +97,11 @@ class Ace(Predictor, Pretrains):
         if self.folds < 2 or self.trees < 1:
             raise InputError(f"predictor '{self.name}': folds must be at least 2, trees at least 1")
         networks = Networks(self._network(), self.folds)
-        networks.fit(graphs, labels, seeds)
+        trained = networks.fit(graphs, labels, seeds)
         stacks = []
-        for i, (g, y, seed) in enumerate(zip(graphs, labels, seeds, strict=True)):
+        for g, (blocks, held_out), y, seed in zip(graphs, trained, labels, seeds, strict=True):
             stack = _Stack(self, Positions().fit(g))
-            stack.fit(g, networks, networks.held_out[i], y, seed)
+            stack.fit(g, blocks, held_out, y, seed)
             stacks.append(stack)
         return _Stacks(networks, stacks)
 
@@ -184,9 +169,9 @@ class _Stack:
     def __init__(self, params: Ace, positions: Positions) -> None:
         self.params, self.positions = params, positions
 
-    def fit(self, graphs: Graphs, networks: Networks, held_out: np.ndarray, y: np.ndarray, seed: int) -> None:
-        """Fit on n architectures; `held_out` (n,) are the networks' predictions of their labels."""
-        blocks = self._blocks(graphs, networks.weak_blocks(graphs))
+    def fit(self, graphs: Graphs, blocks: Blocks, held_out: np.ndarray, y: np.ndarray, seed: int) -> None:
+        """Fit on n architectures with the blocks and the held-out predictions (n,) of the networks."""
+        blocks = self._with_positions(graphs, blocks)
         plain = ("paths", "positions")
         inputs = [plain, tuple(blocks)] if len(blocks) > len(plain) else [plain]
         rng = np.random.default_rng(seed)
@@ -205,10 +190,10 @@ class _Stack:
         )
 
     def predict(
-        self, graphs: Graphs, weak: Mapping[str, np.ndarray], network: np.ndarray, *, std: bool
+        self, graphs: Graphs, blocks: Blocks, network: np.ndarray, *, std: bool
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        """Return scores and deviations (m,), given the weak blocks and the networks' predictions (m,)."""
-        blocks = self._blocks(graphs, weak)
+        """Return scores and deviations (m,), given the blocks and the predictions (m,) of the networks."""
+        blocks = self._with_positions(graphs, blocks)
         scores = [network]
         scores += [process.predict({k: blocks[k] for k in names}) for names, process in self.processes]
         scores += [forest.predict(_side_by_side(blocks, names)) for names, forest in self.forests]
@@ -218,8 +203,8 @@ class _Stack:
         names, process = self.processes[-1]
         return mixed, self.mixture.ratio * process.predict_std({k: blocks[k] for k in names})
 
-    def _blocks(self, graphs: Graphs, weak: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        return {"paths": path_statistics(graphs), "positions": self.positions(graphs), **weak}
+    def _with_positions(self, graphs: Graphs, blocks: Blocks) -> Blocks:
+        return {"paths": blocks["paths"], "positions": self.positions(graphs), **blocks}
 
 
 def _side_by_side(blocks: Mapping[str, np.ndarray], names: Sequence[str]) -> np.ndarray:
@@ -246,9 +231,9 @@ class _Stacks:
         parts: list[list[tuple[np.ndarray, Any]]] = [[] for _ in self.stacks]
         for start in range(0, len(graphs), CHUNK):
             part = graphs.take(slice(start, start + CHUNK))
-            weak, scores = self.networks.weak_blocks(part), self.networks.predict(part)
+            blocks, scores = self.networks.predict(part)
             for i, stack in enumerate(self.stacks):
-                parts[i].append(stack.predict(part, weak, scores[i], std=std))
+                parts[i].append(stack.predict(part, blocks, scores[i], std=std))
         return [
             (
                 np.concatenate([scores for scores, _ in repeat]),
@@ -256,23 +241,3 @@ class _Stacks:
             )
             for repeat in parts
         ]
-
-
-class _Fitted:
-    """Repeats as the contract wants them."""
-
-    def __init__(self, predictor: Ace, stacks: _Stacks, graphs: Graphs) -> None:
-        self.predictor, self.stacks, self.space = predictor, stacks, graphs.space
-
-    @overload
-    def predict(self, graphs: Graphs, *, return_std: Literal[False] = False) -> np.ndarray: ...
-
-    @overload
-    def predict(self, graphs: Graphs, *, return_std: Literal[True]) -> ScoresAndStd: ...
-
-    def predict(self, graphs: Graphs, *, return_std: bool = False) -> np.ndarray | ScoresAndStd:
-        self.predictor._check_space(graphs, self.space)
-        self.predictor._check_weak(graphs)
-        if return_std:
-            return predict_std_canonical(self.predictor, self.stacks.predict_std, graphs, repeats=True)
-        return predict_canonical(self.predictor, self.stacks.predict, graphs, repeats=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -85,16 +85,22 @@ class Acenas(PretrainedRanker):
 
     def _inputs(self, graphs: Graphs) -> Inputs:
         inputs = self._graph_inputs(graphs)
-        features = path_statistics(graphs)
+        features = [path_statistics(graphs)]
         if self.weak_inputs and hasattr(self, "weak_"):
-            features = np.concatenate([features, self.weak_features(graphs, inputs)], axis=1)
-        return {**inputs, "features": torch.from_numpy(features.astype(np.float32))}
+            features.append(self.weak_features(graphs, inputs))
+        return with_features(inputs, features)
 
     def _encoder(self, inputs: Inputs, rngs: Generators) -> nn.Module:
         return make_encoder(self.encoder, inputs, self.width, self.layers, self.dropout, rngs)
 
     def _scorer(self, encoder: nn.Module, inputs: Inputs, rngs: Generators) -> nn.Module:
         return _Scorer(encoder, self, inputs["features"], rngs)
+
+
+def with_features(inputs: Inputs, features: Sequence[np.ndarray]) -> Inputs:
+    """Return the inputs of the network: those of the encoder, and the head's features (n, columns) each."""
+    joined = np.concatenate(features, axis=1, dtype=np.float32, casting="same_kind")
+    return {**inputs, "features": torch.from_numpy(joined)}
 
 
 class _Scorer(nn.Module):

@@ -104,11 +104,9 @@ class Predictor(Parametrised):
                 that is NaN or infinite.
             PredictorError: `_fit` failed.
         """
-        labels = self._check_labels(graphs, y)
-        self._check_weak(graphs)
-        scale = LabelScale.fit(labels, normal=self.normal_labels)
+        seen, labels, scale = self._prepare(graphs, y)
         with self._naming_errors("_fit"):
-            self._fit(graphs.effective() if self.canonical else graphs, scale(labels), seed)
+            self._fit(seen, labels, seed)
         self.space_, self.label_scale_ = graphs.space, scale
         return self
 
@@ -211,6 +209,13 @@ class Predictor(Parametrised):
                 f"not {train_size:,}; use fewer labels or another predictor"
             )
 
+    def _prepare(self, graphs: Graphs, y: np.ndarray) -> tuple[Graphs, np.ndarray, LabelScale]:
+        """Check architectures and labels (n,); return both as `_fit` sees them, and the labels' scale."""
+        labels = self._check_labels(graphs, y)
+        self._check_weak(graphs)
+        scale = LabelScale.fit(labels, normal=self.normal_labels)
+        return graphs.effective() if self.canonical else graphs, scale(labels), scale
+
     def _check_labels(self, graphs: Graphs, y: np.ndarray) -> np.ndarray:
         labels = np.asarray(y, np.float64)
         if labels.shape != (len(graphs),) or len(graphs) == 0:
@@ -273,6 +278,44 @@ class _Loop:
             return np.stack([predictor.predict(graphs) for predictor in self.fitted])
         both = [predictor.predict(graphs, return_std=True) for predictor in self.fitted]
         return np.stack([scores for scores, _ in both]), np.stack([std for _, std in both])
+
+
+class Together:
+    """Repeats that were fitted together and are scored together."""
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        space: SearchSpace,
+        predict: Callable[[Graphs], object],
+        predict_std: Callable[[Graphs], object],
+    ) -> None:
+        """Take what scores graphs (canonical if the predictor is).
+
+        Args:
+            predictor: The predictor that was fitted.
+            space: The space that it was fitted on.
+            predict: Graphs to scores (repeats, n).
+            predict_std: Graphs to scores and deviations (repeats, n); only called if it `has_std`.
+        """
+        self.predictor, self.space = predictor, space
+        self._predict, self._predict_std = predict, predict_std
+
+    @overload
+    def predict(self, graphs: Graphs, *, return_std: Literal[False] = False) -> np.ndarray: ...
+
+    @overload
+    def predict(self, graphs: Graphs, *, return_std: Literal[True]) -> ScoresAndStd: ...
+
+    def predict(self, graphs: Graphs, *, return_std: bool = False) -> np.ndarray | ScoresAndStd:
+        """Return the scores, and deviations if asked, (repeats, n); see Predictor.predict."""
+        own = self.predictor
+        own._check_space(graphs, self.space)
+        own._check_weak(graphs)
+        if not return_std:
+            return predict_canonical(own, self._predict, graphs, repeats=True)
+        own.check_has_std()
+        return predict_std_canonical(own, self._predict_std, graphs, repeats=True)
 
 
 def predict_canonical(

@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from data.graphs import Graphs
-from predictors.nn.flow import Flow, FlowRanker, Start, normal
+from predictors.nn.flow import Flow, FlowRanker, Start, gather_end, gather_flow, normal
 from predictors.nn.graph import Head, Inputs
 from predictors.nn.layers import Dropout, Generators, LayerNorm, Linear, Standardise
 from predictors.nn.op_updates import Backwards, OpUpdate
@@ -131,12 +131,10 @@ class _Network(nn.Module):
         used = inputs["nodes"].unsqueeze(-1)
         x = self.flow(start, into, ops, used, inputs)
         for _ in range(self.steps - 1):
-            arrived = (inputs["end"].unsqueeze(-2) @ x).squeeze(-2)
-            back = self.backwards(arrived, inputs, into, ops, inputs)
+            back = self.backwards(gather_end(x, inputs), inputs, into, ops, inputs)
             ops = self.update(ops, x, back, inputs["nodes"])
             x = self.flow(start, into, ops, used, inputs)
-        inner = inputs["nodes"] * (1 - inputs["start"])
-        x = (inner.unsqueeze(-2) @ x).squeeze(-2) / inner.sum(-1, keepdim=True).clamp_min(1)
+        x = gather_flow(x, inputs)
         if self.proxies is not None:
             x = torch.cat([x, self.proxies(inputs["proxies"])], dim=-1)
         return self.head(x)

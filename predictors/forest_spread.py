@@ -34,14 +34,7 @@ class ForestSpread:
 
         Where no tree has left out an architecture, the variance of the labels stands in for the errors.
         """
-        n, inputs = len(y), features.astype(np.float32)
-        count, total, square = np.zeros(n), np.zeros(n), np.zeros(n)
-        for tree, sample in zip(forest.estimators_, forest.estimators_samples_, strict=True):
-            out = np.bincount(sample, minlength=n) == 0
-            predicted = tree.tree_.predict(inputs)[:, 0] * out
-            count += out
-            total += predicted
-            square += predicted**2
+        count, total, square = sum_out_of_bag(forest, features)
         known = count > 0
         if not known.any():
             return cls(0.0, float(y.var()))
@@ -61,3 +54,20 @@ class ForestSpread:
         mean = total / len(forest.estimators_)
         spread = np.maximum(square / len(forest.estimators_) - mean**2, 0)
         return mean, np.sqrt(self.ratio * spread + self.constant)
+
+
+def sum_out_of_bag(forest: Forest, features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Add up what the trees predict of those training architectures (n, f) that they did not see.
+
+    Returns:
+        (n,) number of such trees, the sum of their predictions and the sum of their squared predictions.
+    """
+    n, inputs = len(features), features.astype(np.float32)
+    count, total, square = np.zeros(n), np.zeros(n), np.zeros(n)
+    for tree, sample in zip(forest.estimators_, forest.estimators_samples_, strict=True):
+        unseen = np.bincount(sample, minlength=n) == 0
+        predicted = tree.tree_.predict(inputs)[:, 0] * unseen
+        count += unseen
+        total += predicted
+        square += predicted**2
+    return count, total, square

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from data.graphs import Graphs
-from predictors.nn.consistency import AveragedRanker, TwoViews
+from predictors.nn.consistency import AveragedRanker
 from predictors.nn.graph import Inputs, graph_inputs
-from predictors.nn.layers import Dropout, Generators, LayerNorm, Linear, per_repeat
-from predictors.nn.training import Objective
+from predictors.nn.layers import Generators, LayerNorm, Linear, per_repeat
 from predictors.nn.transformer import Attention, FeedForward, PreNormLayer, normal_per_repeat
 
 END, START = 1e5, -1.0  # the published numbers of the last token and of the source of the input
@@ -87,10 +86,8 @@ class NarFormer(AveragedRanker):
     def _network(self, inputs: Inputs, rngs: Generators) -> nn.Module:
         return _Network(inputs, self, rngs)
 
-    def _objective(self, net: nn.Module, inputs: Inputs, y: Tensor) -> Objective:
-        rngs = next(m.rngs for m in net.modules() if isinstance(m, Dropout))
-        weights = {"difference": self.difference, "consistency": self.consistency}
-        return TwoViews(net, inputs, y, rngs, view=swapped, **weights)
+    def _view(self) -> Callable[[Inputs, Generators], Inputs]:
+        return swapped
 
 
 def sines(values: Tensor, frequencies: int) -> Tensor:

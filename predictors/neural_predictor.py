@@ -13,8 +13,7 @@ from torch.nn import functional as F
 from data.graphs import Graphs
 from predictors.nn.graph import Head, Inputs, graph_inputs
 from predictors.nn.layers import Dropout, Generators
-from predictors.nn.paper import Glorot, Lists, PaperRanker, mean_pool
-from predictors.nn.training import Objective
+from predictors.nn.paper import Glorot, PaperRanker, mean_pool
 
 
 class NeuralPredictor(PaperRanker):
@@ -75,9 +74,6 @@ class NeuralPredictor(PaperRanker):
 
     def _network(self, inputs: Inputs, rngs: Generators) -> nn.Module:
         return _Network(inputs["ops"].shape[-1], self, rngs)
-
-    def _objective(self, net: nn.Module, inputs: Inputs, y: Tensor) -> Objective:
-        return Lists(net, inputs, y, self.loss)
 
 
 class _Network(nn.Module):

@@ -13,10 +13,9 @@ from torch.nn import functional as F
 from data.errors import InputError
 from data.graphs import Graphs
 from data.names import check_name
-from predictors.nn.consistency import AveragedRanker, TwoViews
+from predictors.nn.consistency import AveragedRanker
 from predictors.nn.graph import Inputs, graph_inputs
 from predictors.nn.layers import Dropout, Generators, LayerNorm, Linear
-from predictors.nn.training import Objective
 from predictors.nn.transformer import Attention, Embedding, normal_per_repeat
 
 HEADS = 4  # forward, backward, siblings by target, siblings by source
@@ -112,10 +111,6 @@ class NnFormer(AveragedRanker):
             )
         nodes, features = inputs["ops"].shape[-2:]
         return _Network(nodes, features, self, rngs)
-
-    def _objective(self, net: nn.Module, inputs: Inputs, y: Tensor) -> Objective:
-        rngs = next(m.rngs for m in net.modules() if isinstance(m, Dropout))
-        return TwoViews(net, inputs, y, rngs, difference=self.difference, consistency=self.consistency)
 
 
 def get_alive(graphs: Graphs) -> np.ndarray:

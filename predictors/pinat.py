@@ -19,8 +19,7 @@ from predictors.nn.laplacian import (
     laplacian_inputs,
 )
 from predictors.nn.layers import Dropout, Generators, LayerNorm
-from predictors.nn.paper import Lists, PaperRanker
-from predictors.nn.training import Objective
+from predictors.nn.paper import PaperRanker
 
 
 class Pinat(PaperRanker):
@@ -89,9 +88,6 @@ class Pinat(PaperRanker):
     def _network(self, inputs: Inputs, rngs: Generators) -> nn.Module:
         nodes, features = inputs["ops"].shape[-2:]
         return _Network(nodes, features, self, rngs)
-
-    def _objective(self, net: nn.Module, inputs: Inputs, y: Tensor) -> Objective:
-        return Lists(net, inputs, y, self.loss)
 
 
 class _Invariant(nn.Module):

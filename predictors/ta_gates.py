@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from predictors.nn.flow import FlowRanker, FlowStack, Start, edge_operations, gather_flow, normal
+from predictors.nn.flow import FlowRanker, FlowStack, Start, edge_operations, gather_end, gather_flow, normal
 from predictors.nn.graph import Head, Inputs
 from predictors.nn.layers import Generators
 from predictors.nn.op_updates import Backwards, OpUpdate
@@ -123,10 +123,3 @@ class _Network(nn.Module):
             ops = self.update(ops, x, back, inputs["trained"])
             x = self.flow(start, into, ops, inputs["start"].unsqueeze(-1), masks)
         return self.head(gather_flow(x, inputs))
-
-
-def gather_end(x: Tensor, inputs: Inputs) -> Tensor:
-    """Return (r, b, f), the information (r, b, v, f) that arrives at the output; on nodes, that leaves it."""
-    if edge_operations(inputs):
-        return gather_flow(x, inputs)
-    return (inputs["end"].unsqueeze(-2) @ x).squeeze(-2)

@@ -20,7 +20,7 @@ from predictors.nn.laplacian import (
     laplacian_inputs,
 )
 from predictors.nn.layers import Generators, LayerNorm, generators
-from predictors.nn.paper import Lists, PaperRanker
+from predictors.nn.paper import PaperRanker
 from predictors.nn.ranker import stack
 from predictors.nn.training import Objective, one_thread
 
@@ -86,9 +86,6 @@ class Tnasp(PaperRanker):
     def _network(self, inputs: Inputs, rngs: Generators) -> nn.Module:
         nodes, features = inputs["ops"].shape[-2:]
         return _Network(nodes, features, self, rngs)
-
-    def _objective(self, net: nn.Module, inputs: Inputs, y: Tensor) -> Objective:
-        return Lists(net, inputs, y, self.loss)
 
     def _train(self, graphs: Sequence[Graphs], labels: np.ndarray, seeds: Sequence[int]) -> nn.Module:
         if self.rounds < 1:

@@ -7,6 +7,8 @@ from typing import Self
 import numpy as np
 from sklearn.ensemble import ExtraTreesRegressor
 
+from predictors.forest_spread import sum_out_of_bag
+
 
 class HeldOutTrees:
     """Extremely randomised trees (Geurts et al. 2006) on bootstrap samples (Breiman 2001).
@@ -25,13 +27,7 @@ class HeldOutTrees:
     def fit(self, inputs: np.ndarray, y: np.ndarray) -> Self:
         """Fit n training rows: inputs (n, f) and labels (n,)."""
         self.model.fit(inputs, y)
-        n = len(y)
-        count, total = np.zeros(n), np.zeros(n)
-        single = inputs.astype(np.float32)
-        for tree, sample in zip(self.model.estimators_, self.model.estimators_samples_, strict=True):
-            unseen = np.bincount(sample, minlength=n) == 0
-            count += unseen
-            total += tree.tree_.predict(single)[:, 0] * unseen
+        count, total, _ = sum_out_of_bag(self.model, inputs)
         self.held_out = np.where(count > 0, total / np.maximum(count, 1), y.mean())
         return self
 

@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from predictors.nn.graph import Inputs
-from predictors.nn.layers import Generators, LayerNorm
+from predictors.nn.layers import Dropout, Generators, LayerNorm
 from predictors.nn.ranker import TorchRanker
 from predictors.nn.training import Objective
 
@@ -112,17 +112,37 @@ class Averaged:
 
 
 class AveragedRanker(TorchRanker):
-    """A TorchRanker with AdamW, warm-up over a tenth of the steps, and averaged weights.
+    """A TorchRanker with two views, AdamW, warm-up over a tenth of the steps, and averaged weights.
 
     Attributes:
+        difference: Weight of the loss of differences.
+        consistency: Weight of the loss between the two views.
         decay: Decay of the running average of the weights.
         floor: Share of the peak learning rate at the end.
         cosine: Whether the learning rate decays along a cosine; otherwise linearly.
     """
 
+    difference: float
+    consistency: float
     decay: float
     floor: ClassVar[float] = 0.0
     cosine: ClassVar[bool] = False
+
+    def _objective(self, net: nn.Module, inputs: Inputs, y: Tensor) -> Objective:
+        rngs = next(m.rngs for m in net.modules() if isinstance(m, Dropout))
+        return TwoViews(
+            net,
+            inputs,
+            y,
+            rngs,
+            difference=self.difference,
+            consistency=self.consistency,
+            view=self._view(),
+        )
+
+    def _view(self) -> Callable[[Inputs, Generators], Inputs] | None:
+        """Return what shows a network differently; None if views differ by dropout only."""
+        return None
 
     def _learn(self, net: nn.Module, objective: Objective, rngs: Generators) -> None:
         averaged = Averaged(objective, net, self.decay)

@@ -16,7 +16,7 @@ from data.graphs import Graphs
 from data.space import INPUT, OUTPUT
 from data.spaces.edges import EdgeSpace
 from predictors.nn.graph import Inputs, graph_inputs
-from predictors.nn.layers import Generators, Linear, per_repeat
+from predictors.nn.layers import Generators, Linear, normal_per_repeat, per_repeat
 from predictors.nn.ranker import TorchRanker
 
 
@@ -156,7 +156,7 @@ def edge_operations(inputs: Inputs) -> bool:
 
 def normal(shape: tuple[int, ...], rngs: Generators) -> nn.Parameter:
     """Return standard normal parameters (repeats, *shape), as an embedding's are initialised."""
-    return nn.Parameter(torch.stack([torch.randn(shape, generator=rng) for rng in rngs]))
+    return nn.Parameter(normal_per_repeat(shape, rngs))
 
 
 def gather_flow(x: Tensor, inputs: Inputs) -> Tensor:
@@ -169,6 +169,13 @@ def gather_flow(x: Tensor, inputs: Inputs) -> Tensor:
         return (arriving.unsqueeze(-2) @ x).squeeze(-2)
     weights = inputs["nodes"] * (1 - inputs["start"])
     return (weights.unsqueeze(-2) @ x).squeeze(-2) / weights.sum(-1, keepdim=True).clamp_min(1)
+
+
+def gather_end(x: Tensor, inputs: Inputs) -> Tensor:
+    """Return (r, b, f), the information (r, b, v, f) that arrives at the output; on nodes, that leaves it."""
+    if edge_operations(inputs):
+        return gather_flow(x, inputs)
+    return (inputs["end"].unsqueeze(-2) @ x).squeeze(-2)
 
 
 class FlowRanker(TorchRanker):

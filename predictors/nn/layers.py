@@ -32,6 +32,14 @@ def per_repeat(shape: Sequence[int], rngs: Generators, *, bound: float | None = 
     return drawn
 
 
+def normal_per_repeat(shape: Sequence[int], rngs: Generators, *, std: float = 1.0) -> Tensor:
+    """Return normal random numbers (repeats, *shape) with mean 0."""
+    drawn = torch.empty(len(rngs), *shape)
+    for copy, rng in zip(drawn, rngs, strict=True):
+        copy.normal_(0.0, std, generator=rng)
+    return drawn
+
+
 class Linear(nn.Module):
     """Affine map of the last axis: (r, ..., inputs) → (r, ..., outputs), one map a repeat."""
 

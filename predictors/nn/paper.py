@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
 from itertools import pairwise
 from typing import ClassVar
 
@@ -187,9 +186,9 @@ class PaperRanker(TorchRanker):
     max_steps = 10**9
     decoupled: ClassVar[bool] = False
 
-    @abstractmethod
     def _objective(self, net: nn.Module, inputs: Inputs, y: Tensor) -> Objective:
         """Return what a network learns from training inputs (r, n, ...) and labels (r, n)."""
+        return Lists(net, inputs, y, self.loss)
 
     def _optimiser(self, net: nn.Module, steps: int, epoch: int) -> tuple[Optimizer, LRScheduler]:
         adam = torch.optim.AdamW if self.decoupled else torch.optim.Adam

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Literal, overload
 
 import numpy as np
 import torch
@@ -14,14 +13,7 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from data.errors import InputError
 from data.graphs import Graphs
-from predictors.base import (
-    LabelScale,
-    Predictor,
-    Repeats,
-    ScoresAndStd,
-    predict_canonical,
-    predict_std_canonical,
-)
+from predictors.base import Predictor, Repeats, ScoresAndStd, Together
 from predictors.nn.graph import Inputs
 from predictors.nn.layers import Generators, generators
 from predictors.nn.losses import Loss, parse_loss
@@ -75,14 +67,12 @@ class TorchRanker(Predictor):
         """Train one copy for each (graphs, y, seed), all in one batched program."""
         if len({len(g) for g in graphs}) > 1:
             return super().fit_repeats(graphs, ys, seeds)
-        checked = [self._check_labels(g, y) for g, y in zip(graphs, ys, strict=True)]
-        labels = [LabelScale.fit(y, normal=self.normal_labels)(y) for y in checked]
-        for g in graphs:
-            self._check_weak(g)
-        canonical = [g.effective() if self.canonical else g for g in graphs]
+        seen, labels, _ = zip(*map(self._prepare, graphs, ys), strict=True)
         with self._naming_errors("_fit"):
-            net = self._train(canonical, np.stack(labels), seeds)
-        return _Ensemble(self, net, graphs[0])
+            net = self._train(seen, np.stack(labels), seeds)
+        return Together(
+            self, graphs[0].space, lambda g: self.scores(net, g), lambda g: self.scores_std(net, g)
+        )
 
     def _fit(self, graphs: Graphs, y: np.ndarray, seed: int) -> None:
         self.net_ = self._train([graphs], y[None], [seed])
@@ -152,28 +142,6 @@ class _ListLoss:
 
     def quality(self) -> Tensor:
         raise NotImplementedError("early stopping needs an objective that measures its epochs")
-
-
-class _Ensemble:
-    """Repeats in one network."""
-
-    def __init__(self, predictor: TorchRanker, net: nn.Module, graphs: Graphs) -> None:
-        self.predictor, self.net, self.space = predictor, net, graphs.space
-
-    @overload
-    def predict(self, graphs: Graphs, *, return_std: Literal[False] = False) -> np.ndarray: ...
-
-    @overload
-    def predict(self, graphs: Graphs, *, return_std: Literal[True]) -> ScoresAndStd: ...
-
-    def predict(self, graphs: Graphs, *, return_std: bool = False) -> np.ndarray | ScoresAndStd:
-        own, net = self.predictor, self.net
-        own._check_space(graphs, self.space)
-        own._check_weak(graphs)
-        if not return_std:
-            return predict_canonical(own, lambda g: own.scores(net, g), graphs, repeats=True)
-        own.check_has_std()
-        return predict_std_canonical(own, lambda g: own.scores_std(net, g), graphs, repeats=True)
 
 
 def apply(net: nn.Module, inputs: Inputs, chunk: int = CHUNK) -> Tensor:

@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from predictors.nn.layers import Dropout, Generators, LayerNorm, Linear
-
-
-def normal_per_repeat(shape: Sequence[int], rngs: Generators, *, std: float = 1.0) -> Tensor:
-    """Return normal random numbers (repeats, *shape) with mean 0."""
-    drawn = torch.empty(len(rngs), *shape)
-    for copy, rng in zip(drawn, rngs, strict=True):
-        copy.normal_(0.0, std, generator=rng)
-    return drawn
+from predictors.nn.layers import Dropout, Generators, LayerNorm, Linear, normal_per_repeat
 
 
 class Embedding(nn.Module):
