@@ -445,6 +445,11 @@ def test_predictors_that_lack_a_weak_label_are_left_out(nb201: Benchmark) -> Non
     assert lines == ["weak_label:column=gone is left out: nb201 has no weak label gone"]
 
 
+def test_a_named_floor_without_a_value_is_refused_before_anything_runs(real_tables: Path) -> None:
+    with pytest.raises(InputError, match="has no value for any of the 2,610 architectures with acc of ofa MIT"):
+        trials_of(load("ofa"), "params")
+
+
 def test_metrics_fit_the_test_set(nb201: Benchmark) -> None:
     few = tasks_of(nb201, train_sizes=[4900])  # 30 networks are left
     chosen = choose_metrics(None, few)
