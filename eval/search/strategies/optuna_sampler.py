@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.samplers import BaseSampler
 
-TRIES = 200  # proposals in a row that are no candidate, after which one is drawn at random
+TRIES = 20  # proposals in a row that are no candidate, after which one is drawn at random
 
 
 class OptunaSampler(Strategy):
