@@ -301,7 +301,8 @@ def test_a_view_shows_labels_of_queried_rows_only(mine: Benchmark, monkeypatch: 
     assert len(seen) == 6
     for view in seen:
         assert set(vars(view)) == {
-            "graphs", "candidates", "networks", "scores", "queried", "labels", "std", "queried_scores", "budget",
+            "graphs", "candidates", "networks", "scores", "queried", "labels", "std", "queried_scores",
+            "budget",
         }  # fmt: skip
         assert view.labels.tolist() == labels[view.queried].tolist()
         assert not np.isin(view.candidates, view.queried).any()
