@@ -11,7 +11,7 @@ from sklearn.ensemble import RandomForestRegressor
 from data.encode import path_statistics
 from data.graphs import Graphs
 from predictors.base import Predictor, ScoresAndStd
-from predictors.forest_spread import ForestSpread
+from predictors.forest_spread import ForestSpread, predict_mean
 
 
 class RandomForest(Predictor):
@@ -51,7 +51,7 @@ class RandomForest(Predictor):
         self.spread_ = ForestSpread.measure(self.model_, features, y)
 
     def _predict(self, graphs: Graphs) -> np.ndarray:
-        return self.model_.predict(path_statistics(graphs))
+        return predict_mean(self.model_, path_statistics(graphs))
 
     def _predict_std(self, graphs: Graphs) -> ScoresAndStd:
         return self.spread_.predict(self.model_, path_statistics(graphs))

@@ -19,6 +19,7 @@ N_CELLS = 423_624
 _PAIRS = np.triu_indices(VERTICES, 1)
 _N_PAIRS = len(_PAIRS[0])
 _CHUNK = 1 << 19
+_BIT_COUNTS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(1, dtype=np.uint8)
 
 
 @dataclass(frozen=True)
@@ -39,20 +40,25 @@ class Nb101Space(CodeSpace):
         ops = np.empty((n, VERTICES), np.int8)
         ops[:, 0], ops[:, -1] = self.codes(INPUT, OUTPUT)
         ops[:, 1:-1] = codes[:, _N_PAIRS:]
-        kept = _on_path(adjacency)
-        kept[:, [0, -1]] = True
-        order = np.argsort(~kept, axis=1, kind="stable")
-        n_nodes = kept.sum(1)
-        used = np.arange(VERTICES) < n_nodes[:, None]
-        ops = np.where(used, np.take_along_axis(ops, order, 1), PAD).astype(np.int8)
-        adjacency = np.take_along_axis(adjacency, order[:, :, None], 1)
-        adjacency = np.take_along_axis(adjacency, order[:, None, :], 2) * (used[:, :, None] & used[:, None])
-        return Graphs(ops, adjacency, n_nodes.astype(np.int16), self)
+        kept, n_nodes = _kept_vertices(_successors(codes)), np.empty(n, np.int16)
+        for bits in np.unique(kept):
+            rows = np.flatnonzero(kept == bits)
+            inside = np.flatnonzero(bits >> np.arange(VERTICES) & 1)
+            size = n_nodes[rows] = len(inside)
+            if size < VERTICES:  # pruned vertices go, the others move up
+                matrix, own = np.zeros((len(rows), VERTICES, VERTICES), np.uint8), ops[rows[:, None], inside]
+                matrix[:, :size, :size] = adjacency[rows][:, inside][:, :, inside]
+                adjacency[rows], ops[rows, size:] = matrix, PAD
+                ops[rows, :size] = own
+        return Graphs(ops, adjacency, n_nodes, self)
 
     def valid(self, codes: np.ndarray) -> np.ndarray:
         """Return (n,) whether a path from input to output is left, and at most nine edges."""
-        graphs = self.graphs(codes)
-        edges = graphs.adjacency.sum((1, 2))
+        successors = _successors(self.check(codes))
+        kept = _kept_vertices(successors)
+        edges = np.zeros(len(kept), np.uint8)
+        for i in range(VERTICES - 1):
+            edges += _BIT_COUNTS[successors[i] & kept] * (kept >> i & 1)
         return (edges > 0) & (edges <= MAX_EDGES)
 
     def code(self, graphs: Graphs) -> np.ndarray:
@@ -118,6 +124,26 @@ class Nb101Space(CodeSpace):
         ops[:, :, 1:-1] = labels
         adjacency = np.repeat(shapes, m, axis=0)
         return Graphs(ops.reshape(-1, v), adjacency, np.full(s * m, v, np.int16), self)
+
+
+def _successors(codes: np.ndarray) -> np.ndarray:
+    """Return (vertices, n) uint8: bit j of entry i says whether there is an edge i → j."""
+    bits = np.ascontiguousarray(codes[:, :_N_PAIRS].T).astype(np.uint8)
+    successors = np.zeros((VERTICES, len(codes)), np.uint8)
+    for bit, i, j in zip(bits, *(side.tolist() for side in _PAIRS), strict=True):
+        successors[i] |= bit << j
+    return successors
+
+
+def _kept_vertices(successors: np.ndarray) -> np.ndarray:
+    """Return (n,) uint8: bits of the vertices on paths from the first to the last, and of these two."""
+    last = np.uint8(1 << (VERTICES - 1))
+    ahead, back = np.ones(successors.shape[1], np.uint8), np.full(successors.shape[1], last)
+    for i in range(VERTICES - 1):
+        ahead |= successors[i] * (ahead >> i & 1)
+    for i in range(VERTICES - 2, -1, -1):
+        back |= ((successors[i] & back) > 0).astype(np.uint8) << i
+    return (ahead & back) | np.uint8(1) | last
 
 
 def _on_path(adjacency: np.ndarray) -> np.ndarray:
