@@ -81,6 +81,7 @@ class _Nodes:
         self.is_input = graphs.ops == space.ops.index("input")
         self.is_output = graphs.ops == space.ops.index("output")
         self.identity = np.isin(graphs.ops, space.codes(*space.identity))
+        self.has_identity = self.identity.any(0)
         self.zero = np.isin(graphs.ops, [PAD, *space.codes(*space.zero)])
         with np.errstate(over="ignore"):
             table = mix(np.arange(1, len(space.ops) + 1, dtype=np.uint64) * GOLDEN)
@@ -106,7 +107,9 @@ class _Nodes:
             edges = self.graphs.adjacency[:, :j, j]
             fed = ((edges > 0) & live[:, :j]).any(1)
             live[:, j] = self.is_input[:, j] | self.is_output[:, j] | (fed & ~self.zero[:, j])
-            out[:, j] = self._apply(j, (edges * out[:, :j]).sum(1, dtype=np.uint64), self.salts) * live[:, j]
+            out[:, j] = (
+                self._apply(j, (edges * out[:, :j]).sum(1, dtype=np.uint64), self.salts[:, j]) * live[:, j]
+            )
         return out, live
 
     def colours(self, live: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -116,25 +119,31 @@ class _Nodes:
         topological order. Identities, zeros and dead nodes are not kept.
         """
         v = self.salts.shape[1]
-        adjacency = self.graphs.adjacency
-        colour, ahead, back = self.salts, np.zeros_like(self.salts), np.zeros_like(self.salts)
+        # Nodes along the first axis: sums over a few nodes then run along the architectures in memory.
+        adjacency = np.ascontiguousarray(self.graphs.adjacency.transpose(1, 2, 0))
+        salts, live = np.ascontiguousarray(self.salts.T), np.ascontiguousarray(live.T)
+        is_output, identity = self.is_output.T, self.identity.T
+        colour, ahead, back = salts, np.zeros_like(salts), np.zeros_like(salts)
         for _ in range(SWEEPS):
             for j in range(v):
-                total = (adjacency[:, :j, j] * ahead[:, :j]).sum(1, dtype=np.uint64)
-                ahead[:, j] = self._apply(j, total, colour) * live[:, j]
+                total = (adjacency[:j, j] * ahead[:j]).sum(0, dtype=np.uint64)
+                ahead[j] = self._apply(j, total, colour[j]) * live[j]
             for j in range(v - 1, -1, -1):
-                total = (adjacency[:, j, j + 1 :] * back[:, j + 1 :]).sum(1, dtype=np.uint64)
-                reaches = live[:, j] & (self.is_output[:, j] | (total != 0))
-                back[:, j] = self._apply(j, total, colour, back=True) * reaches
+                total = (adjacency[j, j + 1 :] * back[j + 1 :]).sum(0, dtype=np.uint64)
+                reaches = live[j] & (is_output[j] | (total != 0))
+                back[j] = self._apply(j, total, colour[j], back=True) * reaches
             with np.errstate(over="ignore"):
-                colour = mix(self.salts + mix(ahead) + mix(back ^ _BACK))
-        return colour, (self.is_input | self.is_output | (back != 0)) & ~self.identity
+                colour = mix(salts + mix(ahead) + mix(back ^ _BACK))
+        kept = (self.is_input.T | is_output | (back != 0)) & ~identity
+        return np.ascontiguousarray(colour.T), np.ascontiguousarray(kept.T)
 
     def _apply(self, j: int, total: np.ndarray, salts: np.ndarray, *, back: bool = False) -> np.ndarray:
         """Return what node j makes of the sum of its neighbours; an input looks at none ahead of it."""
         with np.errstate(over="ignore"):
-            applied = np.where(self.identity[:, j], total, mix(mix(total) + salts[:, j]))
-        return applied if back else np.where(self.is_input[:, j], salts[:, j], applied)
+            applied = mix(mix(total) + salts)
+        if self.has_identity[j]:
+            applied = np.where(self.identity[:, j], total, applied)
+        return applied if back else np.where(self.is_input[:, j], salts, applied)
 
 
 def _sources(nodes: _Nodes, out: np.ndarray, live: np.ndarray) -> np.ndarray:
