@@ -1,0 +1,390 @@
+"""Campaign: a folder, a study of Optuna's, and an engine that says what to train next."""
+
+from __future__ import annotations
+
+import json
+import logging
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import optuna
+from filelock import FileLock
+
+from data.errors import InputError
+from data.files import atomic_path
+from eval.campaign.architectures import Architectures, SpaceArchitectures, TableArchitectures
+from eval.campaign.claims import claim_new
+from eval.campaign.engine import Engine
+from eval.campaign.ledger import Ledger
+from eval.campaign.objectives import Objective, parse_objectives
+from eval.campaign.ranking import Ranking
+from eval.campaign.rows import Row, from_records, read_rows
+from eval.campaign.settings import (
+    ATTRIBUTE,
+    ENCODER,
+    POINTER,
+    RANKING,
+    WEAK,
+    Pointer,
+    Settings,
+    copy_table,
+    load_table,
+    open_architectures,
+)
+from eval.campaign.storage import JOURNAL, open_storage, quiet
+from eval.campaign.telling import Entry, Teller, Told
+from eval.campaign.weak import NO_WEAK, WeakLabels, own_weak, read_weak
+from predictors.pretraining import Pretrains
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from predictors.base import Predictor
+
+_log = logging.getLogger("acerank")
+_TOLD = "told-"  # files of rows that are to be told all together
+
+
+class Campaign:
+    """Real trainings, chosen by a ranker: `ask` for networks, train them anywhere, `tell` how they did.
+
+    Everything that was asked and told is in a study of Optuna's, which any number of processes and machines
+    may use at the same time; docs/campaigns.md says what is guaranteed.
+    """
+
+    def __init__(self, folder: str | Path, *, offline: bool = False) -> None:
+        """Open the campaign in a folder.
+
+        Raises:
+            InputError: There is none, its storage cannot be opened, or its table has changed.
+        """
+        self.folder = Path(folder)
+        pointer = Pointer.load(self.folder)
+        storage = open_storage(pointer.storage, self.folder)
+        try:
+            self.study = optuna.load_study(
+                study_name=pointer.study, storage=storage, sampler=optuna.samplers.RandomSampler()
+            )
+        except KeyError as error:
+            raise InputError(f"the storage of {self.folder} has no study '{pointer.study}'") from error
+        self.settings = Settings.from_json(self.study.user_attrs[ATTRIBUTE])
+        self._offline = offline
+
+    @classmethod
+    def create(
+        cls,
+        folder: str | Path,
+        *,
+        space: str = "",
+        bench: str | Path = "",
+        objectives: str | Sequence[str] = ("acc:max",),
+        weak: str | Path | None = None,
+        predictor: str = "ace",
+        seed: int = 0,
+        storage: str = JOURNAL,
+        acquisition: str = "mixed",
+        refit: float = 0.05,
+        offline: bool = False,
+    ) -> Campaign:
+        """Begin a campaign.
+
+        Args:
+            folder: A folder for it; others in it stay.
+            space: Name of a code space, e.g. "proxyless".
+            bench: In place of a space, a table of candidates: a file, or a registered key. Values of the
+                objectives in a file are results that are known from the start.
+            objectives: "acc:max", "latency:min", or with bounds "acc:max:0:1".
+            weak: A table of weak labels with the column `arch`; None for those of the table, if it has any.
+            predictor: The ranker, as on the command line.
+            seed: Seed of everything random.
+            storage: "journal", "sqlite", or a database address of Optuna's.
+            acquisition: See Engine.
+            refit: See Engine.
+            offline: Never use the network.
+
+        Raises:
+            InputError: The folder holds a campaign, or an argument means nothing.
+        """
+        folder = Path(folder)
+        if (folder / POINTER).exists():
+            raise InputError(f"{folder} holds a campaign already")
+        if bool(space) == bool(bench):
+            raise InputError("a campaign needs a space or a table of candidates, and not both")
+        asked = parse_objectives([objectives] if isinstance(objectives, str) else objectives)
+        parse_predictor(predictor)
+        folder.mkdir(parents=True, exist_ok=True)
+        architectures, name, table_hash = _build_architectures(folder, space, bench, asked, offline=offline)
+        labels = _build_weak(architectures, weak)
+        settings = Settings(
+            uuid.uuid4().hex[:6], space, name, table_hash, asked, labels.names, labels.content_hash,
+            predictor, seed, acquisition, refit,
+        )  # fmt: skip
+        Engine(
+            architectures, asked, parse_predictor(predictor), labels, seed, acquisition, refit
+        )  # refuses what means nothing
+        labels.save(folder / WEAK)
+        study = f"campaign-{settings.id}"
+        with quiet():
+            created = optuna.create_study(
+                study_name=study,
+                storage=open_storage(storage, folder),
+                directions=["maximize" if each.sign > 0 else "minimize" for each in asked],
+            )
+        created.set_metric_names([each.name for each in asked])
+        created.set_user_attr(ATTRIBUTE, settings.to_json())
+        Pointer(storage, study).save(folder)
+        campaign = cls(folder, offline=offline)
+        campaign._import_table()
+        return campaign
+
+    @cached_property
+    def architectures(self) -> Architectures:
+        """What may be trained."""
+        return open_architectures(self.settings, self.folder, offline=self._offline)
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What is measured."""
+        return self.settings.objectives
+
+    @cached_property
+    def engine(self) -> Engine:
+        """What chooses networks."""
+        s = self.settings
+        weak = WeakLabels.load(self.folder / WEAK) if s.weak else NO_WEAK
+        if weak.content_hash != s.weak_hash:
+            raise InputError(f"{self.folder / WEAK} does not hold the weak labels that the campaign began with")
+        return Engine(
+            self.architectures, s.objectives, parse_predictor(s.predictor), weak, s.seed, s.acquisition,
+            s.refit, self.folder / ENCODER,
+        )  # fmt: skip
+
+    def id(self, number: int) -> str:
+        """Return the id of a network by the number of its first trial."""
+        return f"{self.settings.id}-{number}"
+
+    def read(self) -> Ledger:
+        """Return what was asked and told so far, by anybody."""
+        return Ledger.read(self.study.get_trials(deepcopy=False), self.architectures, self.objectives)
+
+    @contextmanager
+    def _locked(self, name: str) -> Iterator[None]:
+        """Hold a lock of the folder; it ends with its holder."""
+        with FileLock(self.folder / f"{name}.lock"):
+            yield
+
+    def ask(self, n: int) -> pd.DataFrame:
+        """Return networks to train: id, space and arch (and the row's number, of a table).
+
+        They are pending from then on, and nobody is given them again. Fewer than n only if no more are left.
+
+        Raises:
+            InputError: n is not positive, or no network is left.
+        """
+        if n < 1:
+            raise InputError(f"at least 1 network must be asked for, not {n}")
+        asked: list[int] = []
+        with self._locked("ask"):
+            while len(asked) < n:
+                ledger = self.read()
+                if not asked:
+                    self._finish_telling(ledger)
+                size = n - len(asked)
+                ranking = self._ranking(ledger, size)
+                rng = self.engine.random(2, len(ledger.networks) + len(ledger.withdrawn))
+                codes = self.engine.choose(ranking, ledger, size, rng)
+                if not len(codes):
+                    break
+                asked += claim_new(self.study, self.architectures, codes, self.architectures.hashes(codes))[1]
+        if not asked:
+            raise InputError("no network is left that was not asked for or told before")
+        if len(asked) < n:
+            _log.warning("only %d networks were left", len(asked))
+        return self.frame(asked)
+
+    def frame(self, numbers: Sequence[int]) -> pd.DataFrame:
+        """Return id, space and arch of networks."""
+        import pandas as pd
+
+        networks = self.read().networks
+        return pd.DataFrame(
+            {
+                "id": [self.id(number) for number in numbers],
+                "space": self.architectures.key,
+                "arch": [networks[number].arch for number in numbers],
+            }
+        )
+
+    def pending(self) -> pd.DataFrame:
+        """Return the networks that were asked for and not told yet, with the time when they were asked for."""
+        waiting = self.read().having("pending", "enqueued")
+        frame = self.frame([network.number for network in waiting])
+        frame["asked"] = [network.asked and network.asked.isoformat(" ", "seconds") for network in waiting]
+        return frame
+
+    def prepare(self, size: int = 20) -> None:
+        """Fit the ranker to all results now, so that the next `ask` need not."""
+        with self._locked("ask"):
+            self._ranking(self.read(), size)
+
+    def _ranking(self, ledger: Ledger, size: int) -> Ranking | None:
+        """Return the ranking of candidates: the last one, if it is fresh enough, else a new one."""
+        path = self.folder / RANKING
+        ranking = Ranking.load(path)
+        if not self.engine.is_fresh(ranking, ledger, size):
+            ranking = self.engine.rank(ledger, size)
+            if ranking is not None:
+                ranking.save(path)
+        return ranking
+
+    def tell(
+        self, results: str | Path | pd.DataFrame, *, correct: bool = False, all_or_nothing: bool = False
+    ) -> Told:
+        """Take results: rows of id and objectives, and optionally seed, seconds and status ("failed").
+
+        Args:
+            results: A file (.csv, .tsv, .json, .jsonl, .parquet; "-" for CSV on stdin), or a data frame.
+            correct: Replace what was told before: of the seed in the row, else all of the network.
+            all_or_nothing: Keep nothing if any row is refused; by default the good rows are kept.
+
+        Returns:
+            What became of the rows, with the reason for each that was refused.
+
+        Raises:
+            InputError: No column is an objective.
+        """
+        return self._tell(_to_rows(results), correct=correct, all_or_nothing=all_or_nothing, imports=False)
+
+    def import_results(
+        self, results: str | Path | pd.DataFrame, *, correct: bool = False, all_or_nothing: bool = False
+    ) -> Told:
+        """Take trainings from elsewhere: rows of arch and objectives; otherwise like `tell`."""
+        return self._tell(_to_rows(results), correct=correct, all_or_nothing=all_or_nothing, imports=True)
+
+    def _tell(self, rows: Sequence[Row], *, correct: bool, all_or_nothing: bool, imports: bool) -> Told:
+        self._check_columns(rows, "arch" if imports else "id")
+        with self._locked("tell"):
+            self._finish_telling(self.read())
+            teller = Teller(self.study, self.read(), self.settings.id)
+            accepted: list[Entry] = []
+            for row in rows:
+                try:
+                    entry = teller.judge(row, correct=correct, imports=imports)
+                except InputError as error:
+                    name = str(row.cells.get("arch" if imports else "id", ""))
+                    teller.told.refused.append((row.place, name, str(error)))
+                    continue
+                if entry is not None:
+                    accepted.append(entry)
+                    teller.note(entry)
+                    if not all_or_nothing:
+                        teller.write(entry)
+            if all_or_nothing and teller.told.refused:
+                teller.told.kept = False
+            elif all_or_nothing:
+                self._tell_together(accepted)
+        return teller.told
+
+    def _tell_together(self, entries: Sequence[Entry]) -> None:
+        """Write entries so that a kill at any moment leaves all or none: a list of them comes first."""
+        path = self.folder / f"{_TOLD}{uuid.uuid4().hex}.json"
+        with atomic_path(path) as part:
+            part.write_text(json.dumps([entry.to_json() for entry in entries]), "utf-8")
+        self._finish_telling(self.read())
+
+    def _finish_telling(self, ledger: Ledger) -> None:
+        """Write what a killed `tell` had already accepted as a whole."""
+        for path in sorted(self.folder.glob(f"{_TOLD}*.json")):
+            try:
+                entries = [Entry(**record) for record in json.loads(path.read_text("utf-8"))]
+            except FileNotFoundError:  # another process finished it
+                continue
+            teller = Teller(self.study, ledger, self.settings.id)
+            for entry in entries:
+                if not teller.repeats(entry):
+                    teller.write(entry)
+                    teller.note(entry)
+            path.unlink(missing_ok=True)
+            ledger = self.read()
+
+    def _check_columns(self, rows: Sequence[Row], key: str) -> None:
+        names = {name for row in rows for name in row.cells}
+        wanted = [each.name for each in self.objectives]
+        if rows and not names & {*wanted, "status"}:
+            raise InputError(
+                f"no column is an objective ({', '.join(wanted)}) or status; found {', '.join(sorted(names))}"
+            )
+        if rows and key not in names:
+            raise InputError(f"there is no column '{key}'; found {', '.join(sorted(names))}")
+
+    def _import_table(self) -> None:
+        """Take the values of the objectives in a user's table as results."""
+        architectures = self.architectures
+        if not isinstance(architectures, TableArchitectures) or self.settings.bench.partition(".")[0] != "candidates":
+            return
+        table = architectures.bench.table
+        known = [each.name for each in self.objectives if each.name in table.names]
+        values = np.stack([table.values(name) for name in known], axis=1)
+        rows = np.flatnonzero(np.isfinite(values).all(1))
+        if len(rows):
+            names = architectures.format(rows[:, None])
+            records = [
+                {"arch": name, **dict(zip(known, map(float, values[row]), strict=True))}
+                for name, row in zip(names, rows, strict=True)
+            ]
+            told = self._tell(from_records(records), correct=False, all_or_nothing=False, imports=True)
+            _log.info("results in the table: %s", told.sentence)
+
+
+def parse_predictor(text: object) -> Predictor:
+    """Return an unfitted predictor as users name it; see eval.grid.entries.parse."""
+    from eval.grid.entries import parse
+
+    asked = parse([text])
+    if len(asked) != 1:
+        raise InputError(f"a campaign has one ranker, not {len(asked)}: {text}")
+    return asked[0].predictor
+
+
+def _build_architectures(
+    folder: Path, space: str, bench: str | Path, objectives: Sequence[Objective], *, offline: bool
+) -> tuple[Architectures, str, str]:
+    """Return what may be trained, the name of the table, and its hash."""
+    if space:
+        from data.spaces import get
+
+        return SpaceArchitectures(get(space)), "", ""
+    import benchmarks
+
+    if benchmarks.is_table(bench):
+        name = copy_table(Path(bench), folder)
+        loaded = load_table(folder / name, objectives)
+    else:
+        name, loaded = str(bench), benchmarks.load(bench, offline=offline)
+    for line in loaded.notices:
+        _log.info(line)
+    return TableArchitectures(loaded), name, loaded.content_hash
+
+
+def _build_weak(architectures: Architectures, weak: str | Path | None) -> WeakLabels:
+    if weak is not None and str(weak) != "none":
+        return read_weak(architectures, Path(weak))
+    if weak is None and isinstance(architectures, TableArchitectures):
+        return own_weak(architectures)
+    return NO_WEAK
+
+
+def _to_rows(results: str | Path | pd.DataFrame) -> list[Row]:
+    if isinstance(results, str | Path):
+        return read_rows(results)
+    missing = results.isna()
+    records = results.astype(object).mask(missing, None).to_dict("records")
+    return from_records(records)
+
+
+__all__ = ["Campaign", "Pretrains", "parse_predictor"]

@@ -1,0 +1,1 @@
+"""Choosing what to train next: pure functions on arrays, without benchmarks and predictors."""
