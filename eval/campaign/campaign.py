@@ -39,7 +39,6 @@ from eval.campaign.settings import (
 from eval.campaign.storage import JOURNAL, open_storage, quiet
 from eval.campaign.telling import Entry, Teller, Told
 from eval.campaign.weak import NO_WEAK, WeakLabels, own_weak, read_weak
-from predictors.pretraining import Pretrains
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -173,7 +172,7 @@ class Campaign:
         return Ledger.read(self.study.get_trials(deepcopy=False), self.architectures, self.objectives)
 
     @contextmanager
-    def _locked(self, name: str) -> Iterator[None]:
+    def locked(self, name: str) -> Iterator[None]:
         """Hold a lock of the folder; it ends with its holder."""
         with FileLock(self.folder / f"{name}.lock"):
             yield
@@ -189,13 +188,13 @@ class Campaign:
         if n < 1:
             raise InputError(f"at least 1 network must be asked for, not {n}")
         asked: list[int] = []
-        with self._locked("ask"):
+        with self.locked("ask"):
             while len(asked) < n:
                 ledger = self.read()
                 if not asked:
                     self._finish_telling(ledger)
                 size = n - len(asked)
-                ranking = self._ranking(ledger, size)
+                ranking = self.get_ranking(ledger, size)
                 rng = self.engine.random(2, len(ledger.networks) + len(ledger.withdrawn))
                 codes = self.engine.choose(ranking, ledger, size, rng)
                 if not len(codes):
@@ -229,10 +228,10 @@ class Campaign:
 
     def prepare(self, size: int = 20) -> None:
         """Fit the ranker to all results now, so that the next `ask` need not."""
-        with self._locked("ask"):
-            self._ranking(self.read(), size)
+        with self.locked("ask"):
+            self.get_ranking(self.read(), size)
 
-    def _ranking(self, ledger: Ledger, size: int) -> Ranking | None:
+    def get_ranking(self, ledger: Ledger, size: int) -> Ranking | None:
         """Return the ranking of candidates: the last one, if it is fresh enough, else a new one."""
         path = self.folder / RANKING
         ranking = Ranking.load(path)
@@ -268,7 +267,7 @@ class Campaign:
 
     def _tell(self, rows: Sequence[Row], *, correct: bool, all_or_nothing: bool, imports: bool) -> Told:
         self._check_columns(rows, "arch" if imports else "id")
-        with self._locked("tell"):
+        with self.locked("tell"):
             self._finish_telling(self.read())
             teller = Teller(self.study, self.read(), self.settings.id)
             accepted: list[Entry] = []
@@ -387,4 +386,4 @@ def _to_rows(results: str | Path | pd.DataFrame) -> list[Row]:
     return from_records(records)
 
 
-__all__ = ["Campaign", "Pretrains", "parse_predictor"]
+
