@@ -79,7 +79,7 @@ def init(
         dir_, space=space, bench=bench, objectives=objective or ["acc:max"], weak=weak, predictor=predictor,
         acquisition=acquisition, refit=refit, seed=seed, storage=storage, offline=offline,
     )  # fmt: skip
-    made.engine.pretrained()
+    _ = made.engine.pretrained
     to_stderr(f"campaign {made.settings.id} in {dir_}; next: acerank campaign ask 20 --dir {dir_}")
 
 

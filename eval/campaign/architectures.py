@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
+from optuna.distributions import CategoricalDistribution, IntDistribution
 
 from data.encode import path_statistics
 from data.errors import InputError
@@ -31,7 +31,7 @@ class Architectures(ABC):
     """
 
     key: str
-    distributions: dict[str, BaseDistribution]
+    distributions: Mapping[str, CategoricalDistribution | IntDistribution]
 
     @abstractmethod
     def graphs(self, codes: np.ndarray) -> Graphs:
@@ -75,21 +75,19 @@ class Architectures(ABC):
         """Return the code (places,) that parameters say; None if they lack a place or are of another space."""
         try:
             values = [params[name] for name in self.distributions]
-            code = np.array(values, np.int64)
-        except (KeyError, TypeError, ValueError, OverflowError):
+        except KeyError:
             return None
-        known = all(
-            d._contains(d.to_internal_repr(v)) if v in _choices(d) else False
-            for v, d in zip(values, self.distributions.values(), strict=True)
-        )
-        return code if known else None
+        if all(value in options for value, options in zip(values, self._options, strict=True)):
+            return np.array(values, np.int64)
+        return None
 
-
-def _choices(distribution: BaseDistribution) -> Any:  # noqa: ANN401
-    if isinstance(distribution, CategoricalDistribution):
-        return distribution.choices
-    assert isinstance(distribution, IntDistribution)
-    return range(distribution.low, distribution.high + 1)
+    @cached_property
+    def _options(self) -> list[range]:
+        """What each place of a code may be."""
+        return [
+            range(len(d.choices)) if isinstance(d, CategoricalDistribution) else range(d.low, d.high + 1)
+            for d in self.distributions.values()
+        ]
 
 
 class SpaceArchitectures(Architectures):

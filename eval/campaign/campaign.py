@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import uuid
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -115,7 +116,6 @@ class Campaign:
         if bool(space) == bool(bench):
             raise InputError("a campaign needs a space or a table of candidates, and not both")
         asked = parse_objectives([objectives] if isinstance(objectives, str) else objectives)
-        parse_predictor(predictor)
         folder.mkdir(parents=True, exist_ok=True)
         architectures, name, table_hash = _build_architectures(folder, space, bench, asked, offline=offline)
         labels = _build_weak(architectures, weak)
@@ -123,9 +123,10 @@ class Campaign:
             uuid.uuid4().hex[:6], space, name, table_hash, asked, labels.names, labels.content_hash,
             predictor, seed, acquisition, refit,
         )  # fmt: skip
-        Engine(
-            architectures, asked, parse_predictor(predictor), labels, seed, acquisition, refit
-        )  # refuses what means nothing
+        engine = Engine(
+            architectures, asked, lambda: parse_predictor(predictor), predictor, labels, seed, acquisition, refit
+        )
+        _ = engine.predictor  # refuses one that does not exist or lacks weak labels
         labels.save(folder / WEAK)
         study = f"campaign-{settings.id}"
         with quiet():
@@ -134,7 +135,9 @@ class Campaign:
                 storage=open_storage(storage, folder),
                 directions=["maximize" if each.sign > 0 else "minimize" for each in asked],
             )
-        created.set_metric_names([each.name for each in asked])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            created.set_metric_names([each.name for each in asked])
         created.set_user_attr(ATTRIBUTE, settings.to_json())
         Pointer(storage, study).save(folder)
         campaign = cls(folder, offline=offline)
@@ -159,8 +162,8 @@ class Campaign:
         if weak.content_hash != s.weak_hash:
             raise InputError(f"{self.folder / WEAK} does not hold the weak labels that the campaign began with")
         return Engine(
-            self.architectures, s.objectives, parse_predictor(s.predictor), weak, s.seed, s.acquisition,
-            s.refit, self.folder / ENCODER,
+            self.architectures, s.objectives, lambda: parse_predictor(s.predictor), s.predictor, weak, s.seed,
+            s.acquisition, s.refit, self.folder / ENCODER,
         )  # fmt: skip
 
     def id(self, number: int) -> str:

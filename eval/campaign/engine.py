@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,10 +22,11 @@ from eval.campaign.ranking import Ranking
 from eval.campaign.weak import NO_WEAK, WeakLabels
 from eval.choose.acquisition import thompson, upper_confidence_bound
 from eval.choose.diverse import spread
-from eval.evaluator import Fitted
 from eval.task import digest
-from predictors.base import Predictor
-from predictors.pretraining import Pretrains
+
+if TYPE_CHECKING:
+    from eval.evaluator import Fitted
+    from predictors.base import Predictor
 
 _log = logging.getLogger("acerank")
 FEWEST = 5  # results below which networks are chosen by weak labels and at random
@@ -39,7 +43,8 @@ class Engine:
     Attributes:
         architectures: What may be trained.
         objectives: What is measured.
-        predictor: The ranker, unfitted.
+        build: Returns the ranker, unfitted: only called when there is something to fit.
+        ranker: What tells rankers apart, as JSON values.
         weak: Weak labels.
         seed: Seed of everything random.
         acquisition: How a batch is chosen: "mixed" (half by prediction, half by Thompson sampling), "greedy",
@@ -50,28 +55,38 @@ class Engine:
 
     architectures: Architectures
     objectives: tuple[Objective, ...]
-    predictor: Predictor
+    build: Callable[[], Predictor]
+    ranker: object
     weak: WeakLabels = NO_WEAK
     seed: int = 0
     acquisition: str = "mixed"
     refit: float = 0.05
     encoder: Path | None = None
-    _pretrained: bool = False
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing."""
         check_name("acquisition", self.acquisition, ACQUISITIONS)
         if not 0 <= self.refit:
             raise InputError(f"the share of new results must not be negative; it is {self.refit}")
-        for name in self.predictor.lacks(self.weak.names):
-            check_name(f"weak label (predictor '{self.predictor.name}' needs it)", name, self.weak.names)
+
+    @cached_property
+    def predictor(self) -> Predictor:
+        """The ranker, unfitted.
+
+        Raises:
+            UnknownNameError: It needs a weak label that there is not.
+        """
+        predictor = self.build()
+        for name in predictor.lacks(self.weak.names):
+            check_name(f"weak label (predictor '{predictor.name}' needs it)", name, self.weak.names)
+        return predictor
 
     @property
     def key(self) -> str:
         """Hash of everything but the results that a ranking is made from."""
         return digest(
             {
-                "predictor": [self.predictor.name, self.predictor.params()],
+                "ranker": self.ranker,
                 "architectures": self.architectures.key,
                 "objectives": self.objectives,
                 "weak": self.weak.content_hash,
@@ -83,10 +98,13 @@ class Engine:
         """Return a generator that depends on the seed and on numbers."""
         return np.random.default_rng([self.seed, *parts])
 
+    @cached_property
     def pretrained(self) -> Predictor:
-        """Return the predictor, pretrained on the weak labels if it does that; this is done once."""
+        """The ranker, pretrained on the weak labels if it does that."""
+        from predictors.pretraining import Pretrains
+
         predictor = self.predictor
-        if not self._pretrained and isinstance(predictor, Pretrains) and self.weak.names:
+        if isinstance(predictor, Pretrains) and self.weak.names:
             if self.encoder is not None and self.encoder.is_file():
                 predictor.load_encoder(self.encoder)
             else:
@@ -96,7 +114,6 @@ class Engine:
                 predictor.pretrain(graphs, labels, seed=self.seed)
                 if self.encoder is not None:
                     predictor.save_encoder(self.encoder)
-        self._pretrained = True
         return predictor
 
     def is_fresh(self, ranking: Ranking | None, ledger: Ledger, size: int) -> bool:
@@ -113,10 +130,12 @@ class Engine:
         networks, labels = ledger.labelled()
         if len(networks) < FEWEST:
             return None
+        from eval.evaluator import Fitted
+
         start = time.perf_counter()
         codes = ledger.codes(networks)
         graphs = self.weak.attach(self.architectures.graphs(codes))
-        fitted = Fitted.fit(self.pretrained(), graphs, labels.T, self.seed)
+        fitted = Fitted.fit(self.pretrained, graphs, labels.T, self.seed)
         middle = time.perf_counter()
         rng = self.random(1, len(networks))
         found = self._find(fitted, ledger, labels, codes, rng, max(CANDIDATES, 4 * size))

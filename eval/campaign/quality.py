@@ -70,7 +70,7 @@ def cross_validate(engine: Engine, ledger: Ledger) -> list[Quality]:
     found = []
     for objective, y in zip(engine.objectives, labels.T, strict=True):
         scored = fit_and_score(
-            engine.pretrained(), graphs, y, [order[held_out:] for order in orders], range(_REPEATS),
+            engine.pretrained, graphs, y, [order[held_out:] for order in orders], range(_REPEATS),
             np.arange(n),
         )  # fmt: skip
         taus = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import threading
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from benchmarks.base import Benchmark
 
-_log = logging.getLogger("acerank")
+_LOCK = threading.Lock()
 
 
 class RankerSampler(BaseSampler):
@@ -77,8 +77,10 @@ class RankerSampler(BaseSampler):
             labels = read_weak(self.architectures, Path(weak))
         elif isinstance(self.architectures, TableArchitectures):
             labels = own_weak(self.architectures)
+        ranker = parse_predictor(predictor)
         self._arguments: dict[str, Any] = {
-            "predictor": parse_predictor(predictor),
+            "build": lambda: ranker,
+            "ranker": [ranker.name, ranker.params()],
             "weak": labels,
             "seed": seed,
             "acquisition": acquisition,
@@ -89,7 +91,7 @@ class RankerSampler(BaseSampler):
         self._ranking: Ranking | None = None
         self._others = RandomSampler(seed=seed)
         self._stream = 0
-        Engine(self.architectures, (Objective("value"),), **self._arguments)  # refuses what means nothing
+        _ = Engine(self.architectures, (Objective("value"),), **self._arguments).predictor  # checks all
 
     @property
     def distributions(self) -> dict[str, BaseDistribution]:
@@ -126,6 +128,10 @@ class RankerSampler(BaseSampler):
             InputError: No network is left.
         """
         del search_space
+        with _LOCK:  # the threads of `optimize(n_jobs=...)` share one ranker
+            return self._sample(study, trial)
+
+    def _sample(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
         engine = self._get_engine(study)
         while True:
             trials = [each for each in study.get_trials(deepcopy=False) if each.number != trial.number]
