@@ -202,7 +202,8 @@ class Campaign:
                 codes = self.engine.choose(ranking, ledger, size, rng)
                 if not len(codes):
                     break
-                asked += claim_new(self.study, self.architectures, codes, self.architectures.hashes(codes))[1]
+                hashes = self.architectures.hashes(codes)
+                asked += claim_new(self.study, self.architectures, codes, hashes)[1]
         if not asked:
             raise InputError("no network is left that was not asked for or told before")
         if len(asked) < n:
@@ -273,6 +274,8 @@ class Campaign:
         with self.locked("tell"):
             self._finish_telling(self.read())
             teller = Teller(self.study, self.read(), self.settings.id)
+            if imports:
+                teller.parse(str(row.cells.get("arch", "")).strip() for row in rows)
             accepted: list[Entry] = []
             for row in rows:
                 try:
@@ -307,6 +310,7 @@ class Campaign:
             except FileNotFoundError:  # another process finished it
                 continue
             teller = Teller(self.study, ledger, self.settings.id)
+            teller.parse(entry.arch for entry in entries)
             for entry in entries:
                 if not teller.repeats(entry):
                     teller.write(entry)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -94,6 +95,27 @@ class Teller:
         self.study, self.ledger, self.prefix = study, ledger, prefix
         self.told = Told()
         self._by_hash = {n.hash: n for n in reversed(list(ledger.networks.values()))}
+        self._parsed: dict[str, tuple[np.ndarray, int]] = {}
+        for network in ledger.networks.values():
+            self._parsed.setdefault(network.arch, (network.code, network.hash))
+
+    def parse(self, archs: Iterable[str]) -> None:
+        """Hash architectures together, which is much quicker than one by one; those that are none are left."""
+        architectures, codes = self.ledger.architectures, {}
+        for arch in dict.fromkeys(archs):
+            if arch not in self._parsed:
+                with suppress(InputError):  # the row is refused when it is judged
+                    codes[arch] = architectures.parse(arch)
+        if codes:
+            hashes = architectures.hashes(np.stack(list(codes.values()))).tolist()
+            self._parsed |= dict(zip(codes, zip(codes.values(), hashes, strict=True), strict=True))
+
+    def _parse(self, arch: str) -> tuple[np.ndarray, int]:
+        """Return code and canonical hash of an architecture; InputError if it is none of the campaign."""
+        if arch not in self._parsed:
+            code = self.ledger.architectures.parse(arch)
+            self._parsed[arch] = code, int(self.ledger.architectures.hashes(code[None])[0])
+        return self._parsed[arch]
 
     def judge(self, row: Row, *, correct: bool = False, imports: bool = False) -> Entry | None:
         """Return what a row says; None if it says nothing new.
@@ -151,9 +173,7 @@ class Teller:
         space = str(cells.get("space", self.ledger.architectures.key))
         if space != self.ledger.architectures.key:
             raise InputError(f"an architecture of {space!r}; this campaign is on {self.ledger.architectures.key!r}")
-        code = self.ledger.architectures.parse(arch)
-        network = self._by_hash.get(int(self.ledger.architectures.hashes(code[None])[0]))
-        return arch, network
+        return arch, self._by_hash.get(self._parse(arch)[1])
 
     def _judge(self, entry: Entry, network: Network) -> Entry | None:
         """Return an entry on a network that is known; None if it repeats what was told."""
@@ -223,8 +243,7 @@ class Teller:
         """Return an entry's network; one that is imported gets a place in the ledger, without a number."""
         if entry.number is not None:
             return self.ledger.networks[entry.number]
-        code = self.ledger.architectures.parse(entry.arch)
-        hashed = int(self.ledger.architectures.hashes(code[None])[0])
+        code, hashed = self._parse(entry.arch)
         return self._by_hash.setdefault(
             hashed, Network(-1, np.asarray(code), hashed, entry.arch, "done", None, imported=True)
         )
@@ -265,9 +284,8 @@ class Teller:
     ) -> int:
         """Add a finished trial: of a network that is imported, or a further result of a known one."""
         architectures = self.ledger.architectures
-        code = architectures.parse(entry.arch)
-        attrs: dict[str, Any] = {ARCH: entry.arch, RESULT: described, WHOLE: True}
-        attrs[HASH] = to_hex(architectures.hashes(code[None])[0])
+        code, hashed = self._parse(entry.arch)
+        attrs: dict[str, Any] = {ARCH: entry.arch, HASH: to_hex(hashed), RESULT: described, WHOLE: True}
         attrs |= {IMPORTED: True} if root is None else {OF: root}
         if entry.corrects:
             attrs[CORRECTS] = True
