@@ -3,10 +3,10 @@
     python examples/campaign_digits.py            # a few minutes on a CPU
     python examples/campaign_digits.py --short    # a quarter of a minute, with less to show
 
-First a supernet of NAS-Bench-201's cells is trained, and its accuracies with shared weights become weak labels.
-Then a campaign begins, and two processes ask it for networks, train these from scratch, and tell it how they
-did, each at its own pace; one of them is killed on the way and started again. At the end the best network is
-confirmed with a second seed.
+First a supernet of NAS-Bench-201's cells is trained, and its accuracies with shared weights become weak
+labels. Then a campaign begins, and two processes ask it for networks, train these from scratch, and tell it
+how they did, each at its own pace; one of them is killed on the way and started again. At the end the best
+network is confirmed with a second seed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SPACE = "nb201"
 
 @dataclass(frozen=True)
 class Size:
-    """How much is trained: epochs of the supernet and of a network, weak labels, networks, a worker's batch."""
+    """How much is trained, and by which ranker it is chosen."""
 
     supernet_epochs: int
     epochs: int

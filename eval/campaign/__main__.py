@@ -96,9 +96,7 @@ def ask(
 
 
 @app.command()
-def tell(
-    results: Results, dir_: Dir = HERE, correct: Correct = False, all_or_nothing: Whole = False
-) -> None:
+def tell(results: Results, dir_: Dir = HERE, correct: Correct = False, all_or_nothing: Whole = False) -> None:
     """Take results: id, the objectives, and optionally seed, seconds and status=failed.
 
     Results may come late, in any order, in parts, and twice. Of a network told again with another seed, the

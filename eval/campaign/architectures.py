@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from optuna.distributions import CategoricalDistribution, IntDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 
 from data.encode import path_statistics
 from data.errors import InputError
@@ -31,7 +31,7 @@ class Architectures(ABC):
     """
 
     key: str
-    distributions: Mapping[str, CategoricalDistribution | IntDistribution]
+    distributions: dict[str, BaseDistribution]
 
     @abstractmethod
     def graphs(self, codes: np.ndarray) -> Graphs:
@@ -72,7 +72,7 @@ class Architectures(ABC):
         return dict(zip(self.distributions, map(int, code), strict=True))
 
     def from_params(self, params: Mapping[str, Any]) -> np.ndarray | None:
-        """Return the code (places,) that parameters say; None if they lack a place or are of another space."""
+        """Return the code (places,) of parameters; None if they lack a place or are of another space."""
         try:
             values = [params[name] for name in self.distributions]
         except KeyError:
@@ -84,10 +84,15 @@ class Architectures(ABC):
     @cached_property
     def _options(self) -> list[range]:
         """What each place of a code may be."""
-        return [
-            range(len(d.choices)) if isinstance(d, CategoricalDistribution) else range(d.low, d.high + 1)
-            for d in self.distributions.values()
-        ]
+        return [_get_options(distribution) for distribution in self.distributions.values()]
+
+
+def _get_options(distribution: BaseDistribution) -> range:
+    if isinstance(distribution, CategoricalDistribution):
+        return range(len(distribution.choices))
+    if isinstance(distribution, IntDistribution):
+        return range(distribution.low, distribution.high + 1)
+    raise TypeError(f"the places of a code are integers, not {distribution!r}")
 
 
 class SpaceArchitectures(Architectures):

@@ -12,13 +12,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import optuna
 from filelock import FileLock
 
 from data.errors import InputError
 from data.files import atomic_path
-from eval.campaign.architectures import Architectures, SpaceArchitectures, TableArchitectures
+from eval.campaign.architectures import Architectures, TableArchitectures
 from eval.campaign.claims import claim_new
 from eval.campaign.engine import Engine
 from eval.campaign.ledger import Ledger
@@ -33,18 +32,16 @@ from eval.campaign.settings import (
     WEAK,
     Pointer,
     Settings,
-    copy_table,
-    load_table,
+    is_copy,
     open_architectures,
 )
+from eval.campaign.setup import build_architectures, build_weak_labels, find_results, parse_predictor
 from eval.campaign.storage import JOURNAL, open_storage, quiet
 from eval.campaign.telling import Entry, Teller, Told
-from eval.campaign.weak import NO_WEAK, WeakLabels, own_weak, read_weak
+from eval.campaign.weak import NO_WEAK, WeakLabels
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from predictors.base import Predictor
 
 _log = logging.getLogger("acerank")
 _TOLD = "told-"  # files of rows that are to be told all together
@@ -117,14 +114,21 @@ class Campaign:
             raise InputError("a campaign needs a space or a table of candidates, and not both")
         asked = parse_objectives([objectives] if isinstance(objectives, str) else objectives)
         folder.mkdir(parents=True, exist_ok=True)
-        architectures, name, table_hash = _build_architectures(folder, space, bench, asked, offline=offline)
-        labels = _build_weak(architectures, weak)
+        architectures, name, table_hash = build_architectures(folder, space, bench, asked, offline=offline)
+        labels = build_weak_labels(architectures, weak)
         settings = Settings(
             uuid.uuid4().hex[:6], space, name, table_hash, asked, labels.names, labels.content_hash,
             predictor, seed, acquisition, refit,
         )  # fmt: skip
         engine = Engine(
-            architectures, asked, lambda: parse_predictor(predictor), predictor, labels, seed, acquisition, refit
+            architectures,
+            asked,
+            lambda: parse_predictor(predictor),
+            predictor,
+            labels,
+            seed,
+            acquisition,
+            refit,
         )
         _ = engine.predictor  # refuses one that does not exist or lacks weak labels
         labels.save(folder / WEAK)
@@ -160,7 +164,7 @@ class Campaign:
         s = self.settings
         weak = WeakLabels.load(self.folder / WEAK) if s.weak else NO_WEAK
         if weak.content_hash != s.weak_hash:
-            raise InputError(f"{self.folder / WEAK} does not hold the weak labels that the campaign began with")
+            raise InputError(f"{self.folder / WEAK} are not the weak labels that the campaign began with")
         return Engine(
             self.architectures, s.objectives, lambda: parse_predictor(s.predictor), s.predictor, weak, s.seed,
             s.acquisition, s.refit, self.folder / ENCODER,
@@ -224,7 +228,7 @@ class Campaign:
         )
 
     def pending(self) -> pd.DataFrame:
-        """Return the networks that were asked for and not told yet, with the time when they were asked for."""
+        """Return the networks that were asked for and not told yet, and since when they are."""
         waiting = self.read().having("pending", "enqueued")
         frame = self.frame([network.number for network in waiting])
         frame["asked"] = [network.asked and network.asked.isoformat(" ", "seconds") for network in waiting]
@@ -331,58 +335,11 @@ class Campaign:
     def _import_table(self) -> None:
         """Take the values of the objectives in a user's table as results."""
         architectures = self.architectures
-        if not isinstance(architectures, TableArchitectures) or self.settings.bench.partition(".")[0] != "candidates":
-            return
-        table = architectures.bench.table
-        known = [each.name for each in self.objectives if each.name in table.names]
-        values = np.stack([table.values(name) for name in known], axis=1)
-        rows = np.flatnonzero(np.isfinite(values).all(1))
-        if len(rows):
-            names = architectures.format(rows[:, None])
-            records = [
-                {"arch": name, **dict(zip(known, map(float, values[row]), strict=True))}
-                for name, row in zip(names, rows, strict=True)
-            ]
-            told = self._tell(from_records(records), correct=False, all_or_nothing=False, imports=True)
-            _log.info("results in the table: %s", told.sentence)
-
-
-def parse_predictor(text: object) -> Predictor:
-    """Return an unfitted predictor as users name it; see eval.grid.entries.parse."""
-    from eval.grid.entries import parse
-
-    asked = parse([text])
-    if len(asked) != 1:
-        raise InputError(f"a campaign has one ranker, not {len(asked)}: {text}")
-    return asked[0].predictor
-
-
-def _build_architectures(
-    folder: Path, space: str, bench: str | Path, objectives: Sequence[Objective], *, offline: bool
-) -> tuple[Architectures, str, str]:
-    """Return what may be trained, the name of the table, and its hash."""
-    if space:
-        from data.spaces import get
-
-        return SpaceArchitectures(get(space)), "", ""
-    import benchmarks
-
-    if benchmarks.is_table(bench):
-        name = copy_table(Path(bench), folder)
-        loaded = load_table(folder / name, objectives)
-    else:
-        name, loaded = str(bench), benchmarks.load(bench, offline=offline)
-    for line in loaded.notices:
-        _log.info(line)
-    return TableArchitectures(loaded), name, loaded.content_hash
-
-
-def _build_weak(architectures: Architectures, weak: str | Path | None) -> WeakLabels:
-    if weak is not None and str(weak) != "none":
-        return read_weak(architectures, Path(weak))
-    if weak is None and isinstance(architectures, TableArchitectures):
-        return own_weak(architectures)
-    return NO_WEAK
+        if isinstance(architectures, TableArchitectures) and is_copy(self.settings.bench):
+            records = find_results(architectures, self.objectives)
+            if records:
+                told = self._tell(from_records(records), correct=False, all_or_nothing=False, imports=True)
+                _log.info("results in the table: %s", told.sentence)
 
 
 def _to_rows(results: str | Path | pd.DataFrame) -> list[Row]:
@@ -391,6 +348,3 @@ def _to_rows(results: str | Path | pd.DataFrame) -> list[Row]:
     missing = results.isna()
     records = results.astype(object).mask(missing, None).to_dict("records")
     return from_records(records)
-
-
-

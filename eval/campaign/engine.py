@@ -66,7 +66,7 @@ class Engine:
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing."""
         check_name("acquisition", self.acquisition, ACQUISITIONS)
-        if not 0 <= self.refit:
+        if self.refit < 0:
             raise InputError(f"the share of new results must not be negative; it is {self.refit}")
 
     @cached_property
@@ -179,7 +179,9 @@ class Engine:
             exclude = np.concatenate([exclude, self.architectures.hashes(part)])
         return np.concatenate(found)
 
-    def choose(self, ranking: Ranking | None, ledger: Ledger, size: int, rng: np.random.Generator) -> np.ndarray:
+    def choose(
+        self, ranking: Ranking | None, ledger: Ledger, size: int, rng: np.random.Generator
+    ) -> np.ndarray:
         """Return codes (at most size, places) of distinct networks that nobody asked for, best first."""
         places = len(self.architectures.distributions)
         if ranking is None:
@@ -195,9 +197,7 @@ class Engine:
             short = short[np.isfinite(utilities[short])]
             features = self.architectures.features(left.codes[short])
             own = self.architectures.features(left.codes[chosen])
-            place = spread(
-                utilities[short], left.hashes[short], features, 1, np.concatenate([pending, own])
-            )
+            place = spread(utilities[short], left.hashes[short], features, 1, np.concatenate([pending, own]))
             chosen.append(int(short[place[0]]))
         return left.codes[chosen]
 

@@ -9,6 +9,7 @@ from typing import Any
 from eval.report.plots import Plot, Series
 from eval.report.table import TextTable
 
+_SETTINGS = ("architectures", "predictor", "weak", "objectives")
 _ARCH = 60  # characters of an architecture in a table
 
 
@@ -52,7 +53,7 @@ def build_sentences(status: Mapping[str, Any]) -> list[str]:
     sentences = []
     for each in status["quality"]:
         if each["tau"] is None:
-            sentences.append(f"{each['objective']}: too few results for cross-validation ({each['results']}).")
+            sentences.append(f"{each['objective']}: too few results to cross-validate ({each['results']}).")
         else:
             sentences.append(
                 f"{each['objective']}: in cross-validation the ranker reaches Kendall's tau "
@@ -85,7 +86,9 @@ def write_status_page(status: Mapping[str, Any], path: Path) -> None:
         notes=[],
         plots=[plot] if curve else [],
         tables=build_tables(status),
-        settings={key: status[key] for key in ("campaign", "architectures", "predictor", "weak", "objectives")},
+        settings={
+            key: status[key] for key in ("campaign", "architectures", "predictor", "weak", "objectives")
+        },
     )
 
 

@@ -146,7 +146,7 @@ def advise(ledger: Ledger, quality: Sequence[Quality], gain: Gain, *, left: bool
     if all(q.low is None or math.isnan(q.low) or q.low <= 0 for q in quality):
         return Advice(False, "the ranker cannot be told from chance yet: its expectations mean nothing")
     if gain.gain is None or gain.chance is None:
-        return Advice(False, "the ranker does not say how sure it is, so no gain can be expected or ruled out")
+        return Advice(False, "the ranker does not say how sure it is, so the gain is not known")
     single = len(ledger.objectives) == 1
     shown = f"{gain.gain:.3g}" if single else f"{gain.gain:.2%} of the hypervolume"
     deviation = seed_deviation(ledger)
@@ -155,10 +155,14 @@ def advise(ledger: Ledger, quality: Sequence[Quality], gain: Gain, *, left: bool
             True, f"the expected gain, {shown}, is below half the deviation between seeds, {deviation[0]:.3g}"
         )
     if gain.chance < _UNLIKELY:
-        return Advice(True, f"the chance that {gain.size} more networks improve the best is {gain.chance:.0%}")
+        return Advice(
+            True, f"the chance that {gain.size} more networks improve the best is {gain.chance:.0%}"
+        )
     if not single and gain.gain < _TINY:
         return Advice(True, f"the expected gain is only {shown}")
-    return Advice(False, f"{gain.size} more networks improve it by {shown} on average ({gain.chance:.0%} chance)")
+    return Advice(
+        False, f"{gain.size} more networks improve it by {shown} on average ({gain.chance:.0%} chance)"
+    )
 
 
 def get_curve(ledger: Ledger) -> list[dict[str, Any]]:
@@ -191,5 +195,3 @@ def pareto(values: np.ndarray) -> np.ndarray:
     if not len(values):
         return np.zeros(0, bool)
     return np.asarray(moocore.is_nondominated(values, maximise=True, keep_weakly=True), bool)
-
-

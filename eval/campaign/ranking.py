@@ -68,7 +68,16 @@ class Ranking:
     def save(self, path: Path) -> None:
         """Write it, whole or not at all."""
         with atomic_path(path) as part, part.open("wb") as file:
-            np.savez(file, **{f.name: np.asarray(getattr(self, f.name)) for f in fields(self)})
+            np.savez(
+                file,
+                key=np.asarray(self.key),
+                labelled=self.labelled,
+                labels=self.labels,
+                codes=self.codes,
+                hashes=self.hashes,
+                mean=self.mean,
+                std=self.std,
+            )
 
     @classmethod
     def load(cls, path: Path) -> Ranking | None:

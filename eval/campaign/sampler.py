@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,9 +68,9 @@ class RankerSampler(BaseSampler):
         Raises:
             InputError: An argument means nothing.
         """
-        from eval.campaign.campaign import parse_predictor
+        from eval.campaign.setup import parse_predictor
 
-        self.architectures = build_architectures(space)
+        self.architectures = get_architectures(space)
         labels = NO_WEAK
         if weak is not None:
             labels = read_weak(self.architectures, Path(weak))
@@ -168,7 +167,7 @@ class RankerSampler(BaseSampler):
         return self._engine
 
 
-def build_architectures(space: str | CodeSpace | Benchmark) -> Architectures:
+def get_architectures(space: str | CodeSpace | Benchmark) -> Architectures:
     """Return what may be trained.
 
     Raises:
@@ -192,5 +191,3 @@ def _suggest(trial: Trial, name: str, distribution: BaseDistribution) -> Any:  #
         return trial.suggest_categorical(name, distribution.choices)
     assert isinstance(distribution, optuna.distributions.IntDistribution)
     return trial.suggest_int(name, distribution.low, distribution.high)
-
-

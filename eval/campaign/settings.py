@@ -1,4 +1,4 @@
-"""Settings of a campaign: in the study, so that every machine has them, and where the study is, in a folder."""
+"""Settings of a campaign, in its study; where the study is, in a folder."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class Pointer:
         """
         path = folder / POINTER
         if not path.is_file():
-            raise InputError(f"{folder} holds no campaign; begin one with: acerank campaign init --dir {folder}")
+            raise InputError(f"{folder} holds no campaign; begin one: acerank campaign init --dir {folder}")
         try:
             record = json.loads(path.read_text("utf-8"))
             return cls(record["storage"], record["study"])
@@ -143,6 +143,11 @@ def copy_table(path: Path, folder: Path) -> str:
     return name
 
 
+def is_copy(bench: str) -> bool:
+    """Return whether a campaign's table is a file in its folder."""
+    return bench.partition(".")[0] == TABLE
+
+
 def open_architectures(settings: Settings, folder: Path, *, offline: bool = False) -> Architectures:
     """Return what a campaign may train.
 
@@ -153,7 +158,7 @@ def open_architectures(settings: Settings, folder: Path, *, offline: bool = Fals
         from data.spaces import get
 
         return SpaceArchitectures(get(settings.space))
-    if Path(settings.bench).stem == TABLE:
+    if is_copy(settings.bench):
         bench = load_table(folder / settings.bench, settings.objectives)
     else:
         import benchmarks

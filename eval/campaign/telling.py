@@ -100,7 +100,7 @@ class Teller:
             self._parsed.setdefault(network.arch, (network.code, network.hash))
 
     def parse(self, archs: Iterable[str]) -> None:
-        """Hash architectures together, which is much quicker than one by one; those that are none are left."""
+        """Hash architectures together, which is much quicker than one by one."""
         architectures, codes = self.ledger.architectures, {}
         for arch in dict.fromkeys(archs):
             if arch not in self._parsed:
@@ -158,7 +158,7 @@ class Teller:
         if not prefix or not number.isascii() or not number.isdecimal():
             raise InputError(f"{text[:60]!r} is no id of this campaign, such as {self.prefix}-0")
         if prefix != self.prefix:
-            raise InputError(f"{text[:60]!r} is of another campaign; ids of this one begin with {self.prefix}-")
+            raise InputError(f"{text[:60]!r} is of another campaign; this one's begin with {self.prefix}-")
         if int(number) in self.ledger.withdrawn:
             raise InputError(f"{text} was withdrawn: another process had asked for the same network")
         network = self.ledger.networks.get(int(number))
@@ -172,7 +172,9 @@ class Teller:
         arch = str(cells["arch"]).strip()
         space = str(cells.get("space", self.ledger.architectures.key))
         if space != self.ledger.architectures.key:
-            raise InputError(f"an architecture of {space!r}; this campaign is on {self.ledger.architectures.key!r}")
+            raise InputError(
+                f"an architecture of {space!r}; this campaign is on {self.ledger.architectures.key!r}"
+            )
         return arch, self._by_hash.get(self._parse(arch)[1])
 
     def _judge(self, entry: Entry, network: Network) -> Entry | None:
@@ -190,7 +192,7 @@ class Teller:
         shown = ", ".join(f"{number:g}" for number in (network.values or ()))
         if entry.failed:
             if not entry.corrects:
-                raise InputError(f"a result was told already ({shown}); a correction (--correct) withdraws it")
+                raise InputError(f"a result was told already ({shown}); --correct withdraws it")
             return entry
         same = values in current.values() if entry.seed is None else current.get(entry.seed) == values
         if same and (entry.seed is not None or not entry.corrects or len(current) == 1):
@@ -210,7 +212,9 @@ class Teller:
             return _without_correction(entry)
         for name, value in entry.values.items():
             if not entry.corrects and network.partial.get(name, value) != value:
-                raise InputError(f"{name} was told as {network.partial[name]:g}; a correction needs --correct")
+                raise InputError(
+                    f"{name} was told as {network.partial[name]:g}; a correction needs --correct"
+                )
         if entry.values.items() <= network.partial.items():
             return None
         known = {**network.partial, **entry.values}
@@ -234,9 +238,7 @@ class Teller:
             network.partial.update(entry.values)
             return
         values = tuple(entry.values.values()) if complete else None
-        network.results.append(
-            Result(-1, values, entry.seed, entry.seconds, datetime.now(), entry.corrects)
-        )
+        network.results.append(Result(-1, values, entry.seed, entry.seconds, datetime.now(), entry.corrects))
         network.state = "done" if network.current else "failed"
 
     def _network(self, entry: Entry) -> Network:
@@ -263,6 +265,7 @@ class Teller:
         storage, study_id = self.study._storage, self.study._study_id
         if network.number < 0:
             network.number = self._add(entry, described, state, values, None)
+            self.ledger.networks[network.number] = network
             return
         trial_id = storage.get_trial_id_from_study_id_trial_number(study_id, network.number)
         try:

@@ -86,7 +86,9 @@ class WeakLabels:
 NO_WEAK = WeakLabels((), np.empty((0, 0), np.int64), np.empty(0, np.uint64), np.empty((0, 0)))
 
 
-def build_weak(architectures: Architectures, codes: np.ndarray, columns: Mapping[str, np.ndarray]) -> WeakLabels:
+def build_weak(
+    architectures: Architectures, codes: np.ndarray, columns: Mapping[str, np.ndarray]
+) -> WeakLabels:
     """Return weak labels of networks, each once: the mean of what is known of its codes (n, places)."""
     hashes = architectures.hashes(codes)
     unique, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
