@@ -5,8 +5,8 @@
 
 First a supernet of NAS-Bench-201's cells is trained, and its accuracies with shared weights become weak
 labels. Then a campaign begins, and two processes ask it for networks, train these from scratch, and tell it
-how they did, each at its own pace; one of them is killed on the way and started again. At the end the best
-network is confirmed with a second seed.
+how they did, each at its own pace; in full, one of them is killed after a minute and replaced. At the end the
+best network is confirmed with a second seed.
 """
 
 from __future__ import annotations
@@ -89,16 +89,17 @@ def work(folder: Path, size: Size) -> None:
 
 
 def run_workers(folder: Path, size: Size) -> None:
-    """Run two workers; one is killed and replaced. What it had asked for stays pending."""
+    """Run two workers; in full one is killed and replaced. What it had asked for stays pending."""
     context = multiprocessing.get_context("spawn")
     workers = [context.Process(target=work, args=(folder, size)) for _ in range(2)]
     for worker in workers:
         worker.start()
-    workers[0].join(timeout=5)
-    workers[0].kill()
-    workers[0].join()
-    workers[0] = context.Process(target=work, args=(folder, size))
-    workers[0].start()
+    if size is FULL:
+        workers[0].join(timeout=60)
+        workers[0].kill()
+        workers[0].join()
+        workers[0] = context.Process(target=work, args=(folder, size))
+        workers[0].start()
     for worker in workers:
         worker.join()
     campaign = Campaign(folder)

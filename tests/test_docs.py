@@ -164,7 +164,7 @@ def names(words: list[str], option: str) -> list[str]:
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_the_commands_exist(words: list[str]) -> None:
     module, *rest = words
-    text = help_of(module, *(rest[:1] if module == "predictors.supernet" else []))
+    text = help_of(module, *(rest[:1] if module in ("predictors.supernet", "eval.campaign") else []))
     for word in rest:
         if word.startswith("--"):
             assert re.search(rf"(?<![\w-]){re.escape(word.partition('=')[0])}(?![\w-])", text), word
