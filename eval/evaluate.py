@@ -56,7 +56,7 @@ def evaluate(
     Args:
         bench: A benchmark's key, the path of a table, a Benchmark, or several of these.
         predictors: Names ("gcn", "gcn:loss=mse", "./my_ranker.py:Best"), classes and instances with
-            fit(graphs, y) and predict(graphs), mixed; by default the ten of `PREDICTORS`, without those
+            fit(graphs, y) and predict(graphs), mixed; by default those of `PREDICTORS`, without those
             that a benchmark has no weak label for.
         protocol: How training and test rows are drawn; one or several of data.split.PROTOCOLS. By default
             "leakfree", or cross-validation of a table with few labels.

@@ -175,3 +175,24 @@ class Fitted:
             if self.has_std:
                 return self.repeats.predict(graphs, return_std=True)
             return self.repeats.predict(graphs), None
+
+
+def fit_on_all(predictor: Predictor, graphs: Graphs, y: np.ndarray, seed: int) -> Predictor:
+    """Fit a predictor, already pretrained if required, on all labelled architectures, on one thread.
+
+    Args:
+        predictor: The predictor.
+        graphs: n architectures.
+        y: (n,) their labels, higher is better.
+        seed: Seed of everything random.
+    """
+    with threadpool_limits(1):
+        return predictor.fit(graphs, y, seed=seed)
+
+
+def score(fitted: Predictor, graphs: Graphs) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the scores (n,) of a fitted predictor and, if it says how sure it is, deviations (n,)."""
+    with threadpool_limits(1):
+        if fitted.has_std:
+            return fitted.predict(graphs, return_std=True)
+        return fitted.predict(graphs), None

@@ -23,7 +23,7 @@ class Options(GridFlags):
         str | None,
         typer.Option(
             help="Predictors, separated by commas: names, ./my_ranker.py, my_package.rankers:Best; "
-            "gcn:loss=mse is one with a hyper-parameter of its own. Default: the ten of --list marked with *."
+            "gcn:loss=mse is one with a hyper-parameter of its own. Default: those of --list marked with *."
         ),
     ] = None
     save_encoder: Annotated[

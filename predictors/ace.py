@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 CHUNK = 4096  # architectures scored at once
 EMBEDDING = "embedding"
+NETWORKS = 0.5  # weight of the networks that weights are shrunk towards: they rank the top best
 
 
 class Ace(Predictor, Pretrains):
@@ -34,7 +35,8 @@ class Ace(Predictor, Pretrains):
     pretrained encoder, and a second process and a second forest see the weak labels, known and predicted, the
     process the encoder's embedding too; the first ones stay, so that the labels decide how much weak labels
     count. Every member predicts the training labels without having seen them (folds, leave-one-out, out
-    of bag); the weights are non-negative least squares on these predictions, shrunk towards equal.
+    of bag); the weights are non-negative least squares on these predictions, shrunk towards a half for the
+    networks and equal shares of the other half.
 
     Scores are predicted normal scores of a label's rank. Their deviations are the process's, scaled by the
     errors of the mixture on the held-out labels.
@@ -61,7 +63,7 @@ class Ace(Predictor, Pretrains):
             epochs: Passes of each network over its training labels, at most 2,000 steps.
             folds: Folds of the networks' cross-validation; fewer labels than folds are left out one by one.
             trees: Trees of each forest.
-            shrink: How strongly the weights of the members are shrunk towards equal ones.
+            shrink: How strongly the weights of the members are shrunk towards those of no labels.
             pretrain_steps: Steps of 128 architectures of the pretraining.
         """
         self.epochs = epochs
@@ -185,8 +187,9 @@ class _Stack:
         ]
         fitted = [member for _, member in [*self.processes, *self.forests]]
         predicted = np.stack([held_out, *(member.held_out for member in fitted)])
+        prior = np.array([NETWORKS, *[(1 - NETWORKS) / len(fitted)] * len(fitted)])
         self.mixture = Mixture.fit(
-            predicted, self.processes[-1][1].held_out_std, y, shrink=self.params.shrink
+            predicted, self.processes[-1][1].held_out_std, y, prior, shrink=self.params.shrink
         )
 
     def predict(

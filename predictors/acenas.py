@@ -45,6 +45,7 @@ class Acenas(PretrainedRanker):
         weak_inputs: bool = True,
         pretrain_size: int = 0,
         pretrain_epochs: int = 40,
+        pretrain_steps: int = 1600,
         pretrain_batch: int = 128,
         pretrain_lr: float = 3e-3,
         encoder_lr: float = 0.1,
@@ -74,6 +75,7 @@ class Acenas(PretrainedRanker):
         self.weak_inputs = weak_inputs
         self.pretrain_size = pretrain_size
         self.pretrain_epochs = pretrain_epochs
+        self.pretrain_steps = pretrain_steps
         self.pretrain_batch = pretrain_batch
         self.pretrain_lr = pretrain_lr
         self.encoder_lr = encoder_lr

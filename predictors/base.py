@@ -149,6 +149,15 @@ class Predictor(Parametrised):
         self._check_fitted()
         return self.label_scale_(y)
 
+    def labels_from_units(self, values: np.ndarray) -> np.ndarray:
+        """Return labels (n,) of scores in the unit of `label_units`; its inverse.
+
+        Raises:
+            InputError: The predictor is not fitted.
+        """
+        self._check_fitted()
+        return self.label_scale_.to_labels(values)
+
     def fit_repeats(
         self, graphs: Sequence[Graphs], ys: Sequence[np.ndarray], seeds: Sequence[int]
     ) -> Repeats:

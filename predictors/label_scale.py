@@ -63,6 +63,27 @@ class LabelScale:
             return standardised
         return np.interp(standardised, self.knots, self.normal_scores)
 
+    def to_labels(self, values: np.ndarray) -> np.ndarray:
+        """Return labels (n,) of values in the predictor's unit: the inverse of calling the scale.
+
+        Normal scores beyond those of the best and the worst training label continue the line through the
+        outer quarter of the training labels.
+        """
+        values = np.asarray(values, np.float64)
+        if self.knots is None or self.normal_scores is None:
+            return self.mean + self.deviation * values
+        standardised = np.interp(values, self.normal_scores, self.knots)
+        last = len(self.knots) - 1
+        quarter = max(1, last // 4)
+        for end, inner, beyond in (
+            (0, quarter, values < self.normal_scores[0]),
+            (last, last - quarter, values > self.normal_scores[last]),
+        ):
+            run = self.normal_scores[end] - self.normal_scores[inner]
+            slope = (self.knots[end] - self.knots[inner]) / run
+            standardised[beyond] = self.knots[end] + slope * (values[beyond] - self.normal_scores[end])
+        return self.mean + self.deviation * standardised
+
 
 def standardise(y: np.ndarray) -> np.ndarray:
     """Return labels (n,) with mean 0 and deviation 1, rounded to 1e-9; all 0 if they are equal."""

@@ -33,6 +33,7 @@ FEWEST = 5  # results below which networks are chosen by weak labels and at rand
 ACQUISITIONS = ("mixed", "greedy", "ts", "ucb")
 CANDIDATES = 1000  # of a space that is too large to list
 _SHORTLIST = 500  # candidates among which an uncertain choice is made
+_TWINS = 100  # of these, the best that is no near twin of what is pending
 _WEIGHT = 0.05  # of the sum in the augmented Chebyshev scalarisation (Knowles, ParEGO, 2006)
 
 
@@ -193,12 +194,13 @@ class Engine:
         for slot in range(min(size, len(left.hashes))):
             utilities = self._utilities(left, slot, size, rng)
             utilities[chosen] = -np.inf
-            short = np.argsort(-utilities, kind="stable")[:_SHORTLIST]
-            short = short[np.isfinite(utilities[short])]
-            features = self.architectures.features(left.codes[short])
+            best = np.argsort(-utilities, kind="stable")[:_TWINS]
+            best = best[np.isfinite(utilities[best])]
+            near = self.architectures.features(left.codes[best])
             own = self.architectures.features(left.codes[chosen])
-            place = spread(utilities[short], left.hashes[short], features, 1, np.concatenate([pending, own]))
-            chosen.append(int(short[place[0]]))
+            taken = np.concatenate([pending, own])
+            place = spread(utilities[best], left.hashes[best], near, 1, taken=taken)
+            chosen.append(int(best[place[0]]))
         return left.codes[chosen]
 
     def _utilities(self, ranking: Ranking, slot: int, size: int, rng: np.random.Generator) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 from eval.campaign.engine import Engine
 from eval.campaign.ledger import Ledger
 from eval.campaign.ranking import Ranking
+from eval.choose.pareto import hypervolume, hypervolume_curve
 from eval.evaluator import fit_and_score
 from eval.metrics import METRICS
 from eval.stats import mean_interval
@@ -108,13 +109,6 @@ def expect_gain(engine: Engine, ledger: Ledger, ranking: Ranking | None, size: i
     return Gain(len(places), float(gains.mean()), float((gains > 1e-9).mean()))
 
 
-def hypervolume(points: np.ndarray, reference: np.ndarray) -> float:
-    """Return the hypervolume of points (n, d), larger being better, above a reference (d,)."""
-    import moocore
-
-    return float(moocore.hypervolume(points, ref=reference, maximise=True))
-
-
 def seed_deviation(ledger: Ledger) -> np.ndarray | None:
     """Return the pooled standard deviation (d,) between seeds of one network; None if none has two."""
     groups = [
@@ -178,20 +172,10 @@ def get_curve(ledger: Ledger) -> list[dict[str, Any]]:
     if len(signs) == 1:
         best = np.maximum.accumulate(points[:, 0]) * signs[0] if len(points) else np.empty(0)
     else:
-        worst = points.min(0) if len(points) else points
-        best = np.array([hypervolume(points[: i + 1], worst) for i in range(len(points))])
+        best = hypervolume_curve(points, points.min(0)) if len(points) else np.empty(0)
     return [{"trainings": i, "best": float(value)} for i, value in enumerate(best, 1)]
 
 
 def as_records(quality: Sequence[Quality]) -> list[dict[str, Any]]:
     """Return JSON values."""
     return [asdict(each) for each in quality]
-
-
-def pareto(values: np.ndarray) -> np.ndarray:
-    """Return (n,) whether no other point of (n, d), larger being better, is better in every way."""
-    import moocore
-
-    if not len(values):
-        return np.zeros(0, bool)
-    return np.asarray(moocore.is_nondominated(values, maximise=True, keep_weakly=True), bool)

@@ -51,19 +51,9 @@ class Ranking:
         return bool(np.array_equal(self.labels[mine], labels[old][theirs]))
 
     def to_labels(self, units: np.ndarray, normal: bool) -> np.ndarray:
-        """Return predictions (d, ...) in the unit of the labels, larger being better.
-
-        Beyond the range of the labels the map goes on as a line with the labels' deviation as its slope.
-        """
-        out = np.empty(np.shape(units))
-        for objective, y in enumerate(self.labels.T):
-            scale, z = LabelScale.fit(y, normal=normal), units[objective]
-            if scale.knots is not None and scale.normal_scores is not None:
-                low, high = scale.normal_scores[0], scale.normal_scores[-1]
-                inside = np.interp(z, scale.normal_scores, scale.knots)
-                z = inside + np.minimum(z - low, 0) + np.maximum(z - high, 0)
-            out[objective] = scale.mean + scale.deviation * z
-        return out
+        """Return predictions (d, ...) in the unit of the labels, larger being better."""
+        scales = [LabelScale.fit(y, normal=normal) for y in self.labels.T]
+        return np.stack([scale.to_labels(z) for scale, z in zip(scales, units, strict=True)])
 
     def save(self, path: Path) -> None:
         """Write it, whole or not at all."""

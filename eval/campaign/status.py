@@ -11,8 +11,9 @@ import numpy as np
 from data.errors import InputError
 from data.files import atomic_path
 from eval.campaign.ledger import Ledger, Network, Result
-from eval.campaign.quality import Quality, advise, as_records, cross_validate, expect_gain, get_curve, pareto
+from eval.campaign.quality import Quality, advise, as_records, cross_validate, expect_gain, get_curve
 from eval.campaign.settings import QUALITY
+from eval.choose.pareto import non_dominated
 from eval.task import digest
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def get_best(campaign: Campaign, top: int = 5, ledger: Ledger | None = None) -> 
     if len(campaign.objectives) == 1:
         order = np.argsort(-values[:, 0], kind="stable")[:top]
     else:
-        front = np.flatnonzero(pareto(values))
+        front = np.flatnonzero(non_dominated(values)) if len(values) else np.empty(0, np.int64)
         order = front[np.argsort(-values[front, 0], kind="stable")]
     rows = [_describe(campaign, networks[i]) for i in order]
     names = [o.name for o in campaign.objectives]

@@ -1,1 +1,1 @@
-"""Choosing what to train next: pure functions on arrays, without benchmarks and predictors."""
+"""Which architectures to choose, given scores and how sure they are: pure functions of arrays."""

@@ -1,11 +1,12 @@
-"""Batches that are spread out: no network twice, and near twins only if nothing else is worth as much."""
+"""Batches without near twins: the best candidates that are not too close to each other."""
 
 from __future__ import annotations
 
 import numpy as np
 
-_SAMPLE = 200  # candidates whose distances say what is near
-_PENALTY = 1.0  # standard deviations of the utilities that a twin of a chosen network loses
+from data.errors import InputError
+
+SAMPLE = 500  # candidates that the usual distance is measured on
 
 
 def spread(
@@ -13,53 +14,90 @@ def spread(
     hashes: np.ndarray,
     features: np.ndarray,
     size: int,
+    *,
     taken: np.ndarray | None = None,
+    radius: float | None = None,
 ) -> np.ndarray:
-    """Return the positions (size,) of a spread batch, best first; fewer if there are fewer networks.
+    """Return positions (size,) of candidates, best first, no two of one network and no two near each other.
 
-    Greedy: each choice lowers the utilities of candidates near it (local penalisation, González et al.,
-    AISTATS 2016, with a Gaussian kernel whose width is the median distance to the nearest candidate).
+    The best candidate is chosen first; each next one is the best that is farther than `radius` from all that
+    are chosen or taken. Where none is left, the farthest from these follow.
 
     Args:
-        utilities: (n,) utility of each candidate, higher is better.
-        hashes: (n,) canonical hash of each candidate; of equal ones the best is taken.
-        features: (n, d) float32 features of each candidate.
-        size: Size of the batch.
-        taken: (t, d) features of networks that are being trained already.
+        utilities: (n,) what a candidate is worth, higher is better.
+        hashes: (n,) integers, equal for candidates that are one network.
+        features: (n, f) encodings; columns are standardised.
+        size: Candidates to choose, at most the number of distinct networks.
+        taken: (m, f) encodings of networks that were chosen before.
+        radius: Least distance; by default the median distance of a candidate to its nearest neighbour, so
+            that direct neighbours of a dense space are near.
+
+    Raises:
+        InputError: There are fewer distinct networks than `size`.
     """
-    utilities = np.asarray(utilities, np.float64)
-    n = len(utilities)
-    if not n or size < 1:
-        return np.empty(0, np.int64)
     order = np.argsort(-utilities, kind="stable")
-    first = np.sort(np.unique(hashes[order], return_index=True)[1])
-    rows = order[first]
-    features = features[rows].astype(np.float32)
-    squares = (features**2).sum(1)
-    width = _nearest(features[:_SAMPLE])
-    scale = float(utilities.std()) or 1.0
-    value = utilities[rows].copy()
-    for other in [] if taken is None else np.asarray(taken, np.float32):
-        value -= _PENALTY * scale * _near(features, squares, other, width)
-    chosen = np.empty(min(size, len(rows)), np.int64)
-    for i in range(len(chosen)):
-        best = int(np.argmax(value))
-        chosen[i] = best
-        value -= _PENALTY * scale * _near(features, squares, features[best], width)
-        value[best] = -np.inf
-    return rows[chosen]
+    order = order[np.sort(np.unique(hashes[order], return_index=True)[1])]
+    if size > len(order):
+        raise InputError(f"{size:,} different networks were asked for; there are {len(order):,}")
+    x = _standardise(features, taken)
+    own, others = x[: len(features)], x[len(features) :]
+    limit = get_radius(own[order]) if radius is None else radius
+    gap = np.full(len(order), np.inf)
+    for row in others:
+        gap = np.minimum(gap, _distances(own[order], row))
+    chosen: list[int] = []
+    open_ = np.ones(len(order), bool)
+    while len(chosen) < size:
+        far = np.flatnonzero(open_ & (gap > limit))
+        left = np.flatnonzero(open_)
+        place = int(far[0]) if len(far) else int(left[np.argmax(gap[left])])
+        chosen.append(int(order[place]))
+        open_[place] = False
+        gap = np.minimum(gap, _distances(own[order], own[order[place]]))
+    return np.array(chosen, int)
 
 
-def _near(features: np.ndarray, squares: np.ndarray, other: np.ndarray, width: float) -> np.ndarray:
-    distance = np.maximum(squares - 2 * (features @ other) + float(other @ other), 0.0)
-    return np.exp(-distance / (2 * width))
-
-
-def _nearest(features: np.ndarray) -> float:
-    """Return the median squared distance to the nearest other row; 1 where that is nothing."""
+def get_radius(features: np.ndarray) -> float:
+    """Return the median distance of encodings (n, f) to the nearest other, of at most SAMPLE."""
+    some = features[:: max(1, len(features) // SAMPLE)][:SAMPLE]
     if len(features) < 2:
-        return 1.0
-    squares = (features**2).sum(1)
-    distance = squares[:, None] - 2 * features @ features.T + squares
-    np.fill_diagonal(distance, np.inf)
-    return float(np.median(np.maximum(distance.min(1), 0.0))) or 1.0
+        return 0.0
+    nearest = []
+    for row in some:
+        distances = _distances(features, row)
+        apart = distances[distances > 1e-9]
+        nearest.append(apart.min() if len(apart) else 0.0)
+    return float(np.median(nearest)) * (1 + 1e-6)
+
+
+def find_nearest(
+    features: np.ndarray, known: np.ndarray, *, chunk: int = 1024
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return, for each row of features (n, f), the nearest row of known (m, f) and the distance to it.
+
+    Distances are root mean squares over columns in units of the columns' deviations.
+    """
+    x = _standardise(features, known)
+    a, b = x[: len(features)], x[len(features) :]
+    place, distance = np.empty(len(a), int), np.empty(len(a))
+    squares = (b**2).sum(1)
+    for start in range(0, len(a), chunk):
+        part = a[start : start + chunk]
+        d = (part**2).sum(1)[:, None] + squares - 2 * part @ b.T
+        best = d.argmin(1)
+        place[start : start + chunk] = best
+        distance[start : start + chunk] = np.sqrt(np.maximum(d[np.arange(len(part)), best], 0))
+    return place, distance / np.sqrt(max(x.shape[1], 1))
+
+
+def _standardise(features: np.ndarray, more: np.ndarray | None) -> np.ndarray:
+    """Return both encodings below each other, columns that vary scaled to deviation 1, others left out."""
+    x = np.asarray(features, np.float64)
+    x = x if more is None or not len(more) else np.concatenate([x, np.asarray(more, np.float64)])
+    deviation = x.std(0)
+    varies = deviation > 1e-9 * np.maximum(1.0, np.abs(x).max(0, initial=0.0))
+    return (x[:, varies] - x[:, varies].mean(0)) / deviation[varies]
+
+
+def _distances(features: np.ndarray, row: np.ndarray) -> np.ndarray:
+    return np.sqrt(((features - row) ** 2).sum(1))

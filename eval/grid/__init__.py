@@ -1,6 +1,6 @@
 """A grid of cells: what a request comes to, run on any number of processes."""
 
 PREDICTORS = (
-    "acenas", "gcn", "mlp", "lambdamart", "random_forest", "gaussian_process",
+    "ace", "acenas", "gcn", "mlp", "lambdamart", "random_forest", "gaussian_process",
     "weak_label", "flops", "params", "random_order",
 )  # fmt: skip

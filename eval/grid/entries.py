@@ -151,6 +151,7 @@ def build_entries(
             each.predictor.check_train_size(task.train_size)
         for lacking in each.predictor.lacks(bench.weak_names):
             check_name(f"weak label (predictor '{each.title}' needs it)", lacking, bench.weak_names)
+        _check_covered(each, tasks)
         code = _code(each.predictor)
         if isinstance(each.predictor, Pretrains):
             own = _own_weak(each, bench) if names is None or each.weak is not None else names
@@ -168,6 +169,19 @@ def build_entries(
         else:
             entries.append(Entry(each.title, each.predictor, code=code))
     return entries
+
+
+def _check_covered(asked: Asked, tasks: Sequence[Task]) -> None:
+    """Refuse a floor whose weak label is unknown wherever a task has its target."""
+    if not isinstance(asked.predictor, WeakLabel) or not asked.predictor.column:
+        return
+    for task in tasks:
+        rows = np.flatnonzero(np.isfinite(task.truth))
+        if len(rows) and not asked.predictor.covers(task.graphs.take(rows)).any():
+            raise InputError(
+                f"predictor '{asked.title}' has no value for any of the {len(rows):,} architectures with "
+                f"{task.target} of {task.bench.info.key} {task.dataset}: leave it out"
+            )
 
 
 def _uses(asked: Asked, names: Sequence[str] | None, bench: Benchmark) -> bool:

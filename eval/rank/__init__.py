@@ -1,4 +1,4 @@
-"""Rank the architectures that have no label by those that have one."""
+"""Rank architectures that have no label by those that have one, and choose which to train."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ def rank(
     predictor: object | None = None,
     *,
     candidates: str | Path | None = None,
-    target: str | None = None,
+    space: str | None = None,
+    n: int | None = None,
+    keep: int | None = None,
+    target: str | Sequence[str] | None = None,
     dataset: str | None = None,
     weak: str | Sequence[str] | None = None,
     trusted_weak: Mapping[str, str] | None = None,
@@ -29,18 +32,26 @@ def rank(
     progress: bool = True,
     offline: bool = False,
     table: TableOptions | None = None,
+    top: int = 20,
+    diverse: bool = False,
+    constraints: str | Sequence[str] = (),
+    budget: float | None = None,
+    cost: str = "",
 ) -> pd.DataFrame:
-    """Train on every labelled architecture, and rank those without a label.
-
-    Twins of labelled architectures are left out, and of candidates that are one network only the first stays.
+    """Train on every labelled architecture, rank those without a label, and choose the ones to train.
 
     Args:
         bench: A table of one's own with labels in some rows, a benchmark's key, or a Benchmark.
-        predictor: A predictor as `evaluate` takes it; by default the best in cross-validation on the labelled
-            architectures among those that `evaluate` runs by default.
-        candidates: A second table whose architectures are the candidates, without labels; None for the rows
-            of `bench` that have none.
-        target: Label to rank by, e.g. "acc"; "latency:min" where lower is better.
+        predictor: A predictor as `evaluate` takes it, or several, of which the best in cross-validation on
+            the labelled architectures is used; by default `ace`.
+        candidates: A second table whose architectures are the candidates, without labels.
+        space: A search space of `data.spaces` whose networks are the candidates. By default, candidates are
+            the rows of `bench` without a label.
+        n: Networks of `space` to draw at random; by default all of a space of at most a million codes, a
+            million of a larger one.
+        keep: How many of the best networks of `space` stay; by default 10,000.
+        target: Label to rank by, e.g. "acc"; "latency:min" where lower is better. Several for the candidates
+            that no other beats in all of them.
         dataset: Data set; by default the benchmark's first choice.
         weak: See `evaluate`.
         trusted_weak: See `evaluate`.
@@ -51,33 +62,48 @@ def rank(
         progress: Show progress on stderr, if that is a terminal.
         offline: Never use the network.
         table: How to read a table of one's own.
+        top: Candidates to choose, and the size of the top in `top_probability`.
+        diverse: Whether the chosen ones are kept apart, see eval.choose.diverse.spread.
+        constraints: "latency<5" each; a candidate must fulfil all of them to be chosen.
+        budget: Largest sum of the costs of the chosen ones, in place of `top`.
+        cost: Column with the cost of each candidate.
 
     Returns:
-        One row for each candidate, best first: rank, score (higher is better), std (the standard deviation
-        of a label, in the unit of the scores, if the predictor says how sure it is), name, note (twins), and
-        the candidate's own columns. `attrs` holds "predictor", "estimate" (a list of records:
-        cross-validated mean and interval of each predictor by each metric, and chance), "verdict" (what the
-        estimate says) and "notes".
+        One row for each candidate, best first. rank; score (higher is better); from a predictor that says how
+        sure it is: std (of a label, in the unit of the scores), expected, low and high (the label to expect
+        and the interval that holds 80 % of labels, in the table's unit), top_probability (of being among the
+        `top` best candidates); name; nearest and distance (the closest labelled network, on standardised path
+        statistics); note (twins); trained (whether it is a labelled network); chosen (1 for the first that
+        should be trained, 0 for those that were not chosen); and the candidate's own columns. With several
+        targets, score to high carry the name of the target, and front counts layers of candidates that no
+        other beats, from 1. `attrs` holds "predictor", "estimate" (records: cross-validated mean and interval
+        of each predictor by each metric, and chance), "verdict" (what the estimate says), "notes" and
+        "selection" (what was left out); of the first target where there are several.
 
     Raises:
-        InputError: There are no candidates, or too few labelled networks to learn from.
+        UnknownNameError: An unknown name; the closest ones are given.
+        InputError: There are no candidates, too few labelled networks to learn from, or options contradict.
     """
-    from eval.grid.plan import as_list, load_benchmark
-    from eval.rank.candidates import find_candidates, read_candidates, score_candidates
-    from eval.rank.estimate import estimate
+    from eval.rank.job import Job
+    from eval.rank.selection import Wanted, parse_constraints
 
-    if candidates is not None:
-        bench, table = read_candidates(bench, candidates, target, table), None
-    loaded = load_benchmark(bench, as_list(weak), trusted_weak, target, offline=offline, table=table)
-    found = find_candidates(loaded, dataset)
-    judged = estimate(
-        loaded,
-        found,
+    wanted = Wanted(top, diverse, tuple(parse_constraints(constraints)), budget, cost)
+    job = Job(
+        bench,
         predictor,
-        settings=settings,
-        repeats=repeats,
-        seed=seed,
-        jobs=jobs,
-        progress=progress,
+        candidates,
+        space,
+        n,
+        keep,
+        dataset,
+        weak,
+        trusted_weak,
+        settings,
+        repeats,
+        seed,
+        jobs,
+        progress,
+        offline,
+        table,
     )
-    return score_candidates(found, judged, seed)
+    return job.run([target] if target is None or isinstance(target, str) else list(target), wanted)

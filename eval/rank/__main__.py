@@ -26,11 +26,35 @@ class Options(BenchFlags):
         Path | None,
         typer.Option(help="Table of architectures to rank. Default: the rows of --bench without a label."),
     ] = None
+    space: Annotated[
+        str | None,
+        typer.Option(help="Search space whose networks are the candidates, e.g. nb201 or proxyless."),
+    ] = None
+    n: Annotated[
+        int | None,
+        typer.Option(
+            "--n", min=1, help="Networks of --space to draw. Default: all of a small space, else 1,000,000."
+        ),
+    ] = None
+    keep: Annotated[
+        int | None, typer.Option(min=1, help="Best networks of --space to keep. Default: 10,000.")
+    ] = None
     predictor: Annotated[
         str | None,
-        typer.Option(help="Predictor. Default: the best in cross-validation on the labelled rows."),
+        typer.Option(
+            help="Predictor. Several, separated by commas: the best in cross-validation. Default: ace."
+        ),
     ] = None
-    top: Annotated[int, typer.Option(min=1, help="Candidates to print; --out gets all of them.")] = 20
+    top: Annotated[int, typer.Option(min=1, help="Candidates to choose; --out gets all of them.")] = 20
+    diverse: Annotated[bool, typer.Option("--diverse", help="Choose no two near twins.")] = False
+    constraint: Annotated[
+        list[str] | None,
+        typer.Option(help="What a chosen candidate must fulfil, e.g. 'latency<5'; repeatable."),
+    ] = None
+    budget: Annotated[
+        float | None, typer.Option(help="Choose until the costs reach this, in place of --top.")
+    ] = None
+    cost: Annotated[str, typer.Option(help="Column with the cost of each candidate, for --budget.")] = ""
     repeats: Annotated[int, typer.Option(min=1, help="Repeats of the cross-validation.")] = 10
     out: Annotated[
         Path | None, typer.Option(help="File for all candidates, best first: .csv, .tsv, .json or .parquet.")
@@ -42,11 +66,15 @@ def rank(options: Options) -> None:
 
     Example: python -m eval.rank --bench trained.csv --target acc --candidates new.csv --top 20 --out next.csv
 
+    Example: python -m eval.rank --bench trained.csv --target acc,latency:min --constraint 'params<5'
+
     Before the list it says what the ranker is worth at this many labels, by cross-validation, next to chance
-    and floors. Candidates that are the same network as a labelled one, or as each other, are left out. Names
-    and columns of the candidates are kept.
+    and floors. Each candidate gets the label to expect with its 80 % interval, how probable it is among the
+    best --top, and the nearest labelled network. With several targets, those that no other candidate beats in
+    all of them come first. Names and columns of the candidates are kept.
     """
     from data.cli import to_stderr
+    from eval.grid.plan import as_list
     from eval.rank import rank as run
 
     arguments = options.arguments()
@@ -57,16 +85,21 @@ def rank(options: Options) -> None:
         if arguments.pop(name) is not None and name != "out":
             raise typer.BadParameter(f"--{name} has no effect here: a ranker learns from --target")
     arguments["bench"] = arguments["bench"][0]
+    targets = as_list(arguments.pop("target"))
+    for name in ("candidates", "space", "n", "keep", "predictor", "top", "diverse", "budget", "cost"):
+        arguments[name] = getattr(options, name)
     if options.out is not None:
         check_suffix(options.out)
     ranked = run(
-        predictor=options.predictor,
-        candidates=options.candidates,
         dataset=datasets[0],
+        target=targets,
+        constraints=options.constraint or (),
         repeats=options.repeats,
         **arguments,
     )
     to_stderr(ranked.attrs["verdict"])
+    for line in ranked.attrs["selection"]:
+        to_stderr(line)
     show(ranked, options.format_, options.top)
     if options.out is not None:
         write(ranked, options.out)
@@ -77,9 +110,13 @@ def show(ranked: pd.DataFrame, format_: Format, top: int) -> None:
     """Print the first candidates, and for people the estimate before them."""
     import json
 
-    first = ranked.head(top)
+    from eval.rank.tables import take_first
+
+    first = take_first(ranked, top)
     if format_ is Format.json:
-        attrs = {name: ranked.attrs[name] for name in ("predictor", "verdict", "estimate", "notes")}
+        attrs = {
+            name: ranked.attrs[name] for name in ("predictor", "verdict", "estimate", "notes", "selection")
+        }
         records = json.loads(str(first.to_json(orient="records")))
         sys.stdout.write(json.dumps(attrs | {"candidates": records}, indent=2) + "\n")
     elif format_ in (Format.tsv, Format.csv):

@@ -1,52 +1,74 @@
-"""Candidates: the architectures without a label, scored by a predictor that learned from all labels."""
+"""Candidates: the architectures without a label, next to the labelled ones that a ranker learns from."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from benchmarks import is_table
 from benchmarks.base import Benchmark
 from benchmarks.custom import Custom
-from benchmarks.own_rows import block_columns
 from data.errors import InputError
-from eval.evaluator import fit_and_score
+from data.graphs import Graphs
 from eval.grid.plan import Loaded, with_target
-from eval.grid.pretraining import pretrain
-from eval.task import Task, Trial
+from eval.task import Task
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from benchmarks.table_options import TableOptions
-    from eval.rank.estimate import Estimate
 
 _log = logging.getLogger("acerank")
 _SHOWN = 3  # names of twins that a note spells out
 
 
 @dataclass(frozen=True)
-class Candidates:
-    """The labelled networks and the candidates of a table.
+class Labelled:
+    """The labelled networks of a table.
 
     Attributes:
         task: Data set and target; the label is the target.
-        labelled: (l,) first row of each labelled network.
-        labels: (n,) the mean label of each labelled network at its first row, else NaN; higher is better.
-        rows: (m,) rows of the candidates, each a network of its own.
-        twins: For a candidate's row, the rows that are the same network.
+        rows: (l,) first row of each labelled network.
+        labels: (l,) the mean label of each, higher is better.
+        networks: (l,) the network of each, as `task.bench.classes` counts them.
     """
 
     task: Task
-    labelled: np.ndarray
-    labels: np.ndarray
     rows: np.ndarray
-    twins: dict[int, list[int]]
+    labels: np.ndarray
+    networks: np.ndarray
+
+    @property
+    def graphs(self) -> Graphs:
+        """The l labelled networks."""
+        return self.task.graphs.take(self.rows)
+
+    def find(self, networks: np.ndarray) -> np.ndarray:
+        """Return, for each network (m,), its position among the labelled ones, -1 where it has no label."""
+        order = np.argsort(self.networks)
+        place = np.searchsorted(self.networks, networks, sorter=order).clip(max=len(order) - 1)
+        return np.where(self.networks[order[place]] == networks, order[place], -1)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What is to be ranked.
+
+    Attributes:
+        graphs: The m candidates, each a network of its own.
+        names: (m,) their names.
+        rows: (m,) their rows in the table; None if they come from a search space.
+        twins: (m,) position of the labelled network that a candidate is a twin of, else -1.
+        notes: (m,) what a reader has to know of each, "" for nothing.
+    """
+
+    graphs: Graphs
+    names: list[str]
+    rows: np.ndarray | None
+    twins: np.ndarray
+    notes: list[str]
 
 
 def read_candidates(
@@ -64,11 +86,11 @@ def read_candidates(
     return Custom.read_with_candidates(Path(bench), Path(path), with_target(options, target))
 
 
-def find_candidates(loaded: Loaded, dataset: str | None) -> Candidates:
-    """Find labelled networks and candidates.
+def find_labelled(loaded: Loaded, dataset: str | None) -> Labelled:
+    """Find the labelled networks of a table; twins count once, with their mean label.
 
     Raises:
-        InputError: There are no candidates, or fewer than two labelled networks.
+        InputError: There are fewer than two, or the target is not named where there are several.
     """
     bench = loaded.bench
     dataset = dataset or bench.info.dataset
@@ -78,91 +100,59 @@ def find_candidates(loaded: Loaded, dataset: str | None) -> Candidates:
             f"{bench.info.key} has several labels ({', '.join(bench.labels(dataset))}): name the target"
         )
     task = Task(bench, dataset, target, target, "cv", 0, 0)
-    truth, classes = task.truth, bench.classes
-    known = np.isfinite(truth)
-    networks, _, network = np.unique(classes, return_index=True, return_inverse=True)
-    has_label = np.bincount(network[known], minlength=len(networks)) > 0
-    open_rows = np.flatnonzero(~known)
-    unseen = open_rows[~has_label[network[open_rows]]]
-    kept = np.sort(unseen[np.unique(network[unseen], return_index=True)[1]])
+    known = np.flatnonzero(np.isfinite(task.truth))
+    networks, first, place = np.unique(bench.classes[known], return_index=True, return_inverse=True)
+    if len(networks) < 2:
+        raise InputError(f"{len(networks)} labelled networks: there is nothing to learn from")
+    total = np.bincount(place, task.truth[known], len(networks))
+    mean = total / np.bincount(place, minlength=len(networks))
+    order = np.argsort(known[first])
+    return Labelled(task, known[first][order], mean[order], networks[order])
+
+
+def find_candidates(labelled: Labelled) -> Candidates:
+    """Find the rows without a label; of rows that are one network, the first.
+
+    Raises:
+        InputError: Every row has a label.
+    """
+    task = labelled.task
+    bench = task.bench
+    open_rows = np.flatnonzero(~np.isfinite(task.truth))
     if not len(open_rows):
         raise InputError(
-            f"every row of {bench.info.key} has the label '{target}': candidates are rows without it, or "
-            "those of a second table"
+            f"every row of {bench.info.key} has the label '{task.target}': candidates are rows without it, "
+            "those of a second table, or of a search space"
         )
-    if not len(kept):
-        raise InputError("every candidate is the same network as a labelled architecture")
-    if has_label.sum() < 2:
-        raise InputError(f"{int(has_label.sum())} labelled networks: there is nothing to learn from")
-    total = np.bincount(network[known], truth[known], len(networks))
-    mean = total / np.maximum(np.bincount(network[known], minlength=len(networks)), 1)
-    known_rows = np.flatnonzero(known)
-    labelled = np.sort(known_rows[np.unique(network[known_rows], return_index=True)[1]])
-    labels = np.full(len(bench), np.nan)
-    labels[labelled] = mean[network[labelled]]
-    labelled_twins = len(open_rows) - len(unseen)
+    networks, first, place = np.unique(bench.classes[open_rows], return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rows, twins = open_rows[first[order]], labelled.find(networks[order])
+    repeated: list[list[int]] = [[] for _ in networks]
+    for i, network in enumerate(place):
+        if first[network] != i:
+            repeated[network].append(int(open_rows[i]))
+    names = bench.row_names
     _log.info(
         "%s labelled networks, %s candidates (%s without a label: %s are networks with a label, %s repeat "
         "another candidate)",
-        f"{len(labelled):,}", f"{len(kept):,}", f"{len(open_rows):,}", f"{labelled_twins:,}",
-        f"{len(unseen) - len(kept):,}",
+        f"{len(labelled.rows):,}", f"{len(rows):,}", f"{len(open_rows):,}",
+        f"{int((labelled.find(bench.classes[open_rows]) >= 0).sum()):,}", f"{len(open_rows) - len(rows):,}",
     )  # fmt: skip
-    repeated: dict[int, list[int]] = {}
-    place = {int(network[row]): int(row) for row in kept}
-    for row in np.setdiff1d(unseen, kept).tolist():
-        repeated.setdefault(place[int(network[row])], []).append(row)
-    return Candidates(task, labelled, labels, kept, repeated)
+    notes = [
+        describe(labelled, twin, [names[row] for row in repeated[network]])
+        for twin, network in zip(twins, order, strict=True)
+    ]
+    return Candidates(task.graphs.take(rows), [names[row] for row in rows], rows, twins, notes)
 
 
-def score_candidates(found: Candidates, estimate: Estimate, seed: int) -> pd.DataFrame:
-    """Fit the predictor of an estimate on all labels, and return the candidates best first."""
-    import pandas as pd
-
-    task, entry = found.task, estimate.entry
-    bench = task.bench
-    predictor = entry.predictor.clone()
-    with threadpool_limits(1):
-        pretrain(predictor, Trial(replace(task, seed=seed), entry, (0,)))
-    predicted = fit_and_score(
-        predictor,
-        task.graphs,
-        found.labels,
-        [found.labelled],
-        [seed],
-        found.rows,
-        return_std=predictor.has_std,
-    )
-    scores = predicted.scores[0]
-    std = {} if predicted.std is None else {"std": predicted.std[0]}
-    order = np.argsort(-scores, kind="stable")
-    rows = found.rows[order]
-    names = bench.row_names
-    frame = pd.DataFrame(
-        {
-            "rank": np.arange(1, len(rows) + 1),
-            "score": scores[order],
-            **{name: values[order] for name, values in std.items()},
-            "name": [names[row] for row in rows],
-            "note": [_note(found.twins.get(int(row), []), names) for row in rows],
-        }
-    )
-    made = {"ops", "stage"} if block_columns(bench.table.names) else set()
-    for name in bench.table.names:
-        if name not in frame.columns and name not in made:
-            column = bench.table.column(name).take(rows).to_pylist()
-            if any(value is not None for value in column):
-                frame[name] = column
-    frame.attrs.update(
-        predictor=entry.name,
-        estimate=estimate.records,
-        verdict=estimate.verdict,
-        notes=estimate.notes,
-    )
-    return frame
-
-
-def _note(twins: list[int], names: list[str]) -> str:
-    if not twins:
-        return ""
-    more = f" and {len(twins) - _SHOWN} more" if len(twins) > _SHOWN else ""
-    return f"same network as {', '.join(names[row] for row in twins[:_SHOWN])}{more}"
+def describe(labelled: Labelled, twin: int, repeated: list[str]) -> str:
+    """Return the note on a candidate: the labelled network that it is, and other candidates that it is."""
+    parts = []
+    if twin >= 0:
+        bench, task = labelled.task.bench, labelled.task
+        label = labelled.labels[twin] * bench.label_column(task.dataset, task.target).direction
+        parts.append(f"same network as {bench.row_names[labelled.rows[twin]]}, whose label is {label:.6g}")
+    if repeated:
+        more = f" and {len(repeated) - _SHOWN} more" if len(repeated) > _SHOWN else ""
+        parts.append(f"same network as {', '.join(repeated[:_SHOWN])}{more}")
+    return "; ".join(parts)

@@ -7,16 +7,16 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from eval.evaluate import run_plan
-from eval.grid import PREDICTORS
-from eval.grid.entries import build_entries, leave_out, parse
+from eval.grid.entries import Asked, build_entries, leave_out, parse
 from eval.grid.plan import Loaded, Plan
 from eval.grid.tasks import choose_metrics
 from eval.provenance import code_hash
-from eval.rank.candidates import Candidates
+from eval.rank.candidates import Labelled
 from eval.report.numbers import number
 from eval.report.summary import Summary
 from eval.task import Entry, build_trials
 
+DEFAULT = "ace"
 FLOORS = ("weak_label", "flops", "params", "random_order")
 FALLBACK = "gaussian_process"  # where there are too few labels to choose by
 FEWEST = 10  # labelled networks that cross-validation needs
@@ -43,8 +43,8 @@ class Estimate:
 
 def estimate(
     loaded: Loaded,
-    found: Candidates,
-    predictor: object | None,
+    labelled: Labelled,
+    predictors: object | None,
     *,
     settings: Sequence[str] = (),
     repeats: int = 10,
@@ -52,44 +52,52 @@ def estimate(
     jobs: int = 1,
     progress: bool = True,
 ) -> Estimate:
-    """Cross-validate predictors and floors on the labelled networks, and choose one.
+    """Cross-validate predictors and floors on the labelled networks, and choose the best predictor.
 
     Args:
         loaded: The benchmark and its weak labels.
-        found: Its labelled networks and candidates.
-        predictor: The predictor to use; None to choose among those that run by default.
+        labelled: Its labelled networks.
+        predictors: The predictor to use, or several to choose from, as `evaluate` takes them; None for `ace`.
         settings: "PREDICTOR.PARAMETER=VALUE" each.
         repeats: Repeats of the cross-validation.
         seed: Seed of everything random.
         jobs: Processes; 0 for one a core.
         progress: Show progress on stderr, if that is a terminal.
     """
-    n = len(found.labelled)
-    chosen = [] if predictor is None else parse([predictor], settings)
-    asked = chosen or parse(PREDICTORS, settings)
+    n = len(labelled.rows)
+    asked = DEFAULT if predictors is None else predictors
+    chosen = parse(asked if isinstance(asked, str | list | tuple) else [asked], settings)
     size = min(n - -(-n // 5), MOST)
-    tasks = [replace(found.task, train_size=size, seed=seed)]
-    floors = [each for each in parse(FLOORS) if each.title not in {a.title for a in asked}]
-    others, _ = leave_out(floors if chosen else asked, loaded.bench, tasks)
-    asked = [*chosen, *others]
-    entries = build_entries(asked, tasks, weak=loaded.weak)
+    tasks = [replace(labelled.task, train_size=size, seed=seed)]
     notes = list(loaded.bench.notices)
     if n < FEWEST:
-        entry = entries[0] if chosen else build_entries(parse(FALLBACK), tasks)[0]
+        usual = predictors is None or len(chosen) > 1
+        entry = build_entries(parse(FALLBACK) if usual else chosen, tasks)[0]
         verdict = (
             f"{n} labelled networks are too few to say what a ranker is worth (it takes {FEWEST}): "
             f"the order by {entry.name} is a guess."
         )
         return Estimate(entry, [], verdict, notes)
+    floors = [each for each in parse(FLOORS) if each.title not in {a.title for a in chosen}]
+    others, _ = leave_out(floors, loaded.bench, tasks)
+    others = [each for each in others if _covers(each, labelled)]
+    entries = build_entries([*chosen, *others], tasks, weak=loaded.weak)
     trials = build_trials(tasks, entries, repeats, code_hash(["eval.evaluator"]))
     metrics = choose_metrics(None, tasks)
     metrics = [CHOSEN_BY, *(name for name in metrics if name != CHOSEN_BY)]
     results = run_plan(Plan(trials, metrics, notes, repeats), "rank", jobs=jobs, progress=progress)
     summaries = results.summaries()
     ordered = sorted((s for s in summaries if s.metric == CHOSEN_BY), key=lambda s: -s.mean)
-    name = entries[0].name if chosen else ordered[0].predictor
+    able = {each.title for each in chosen}
+    name = next(s.predictor for s in ordered if s.predictor in able)
     entry = next(each for each in entries if each.name == name)
-    return Estimate(entry, [asdict(s) for s in summaries], _verdict(entry, ordered, n, size), notes)
+    verdict = _verdict(entry, ordered, n, size) + _top_verdict(entry, summaries)
+    return Estimate(entry, [asdict(s) for s in summaries], verdict, notes)
+
+
+def _covers(asked: Asked, labelled: Labelled) -> bool:
+    """Return whether a floor has a value for every labelled network."""
+    return bool(asked.predictor.covers(labelled.graphs).all())
 
 
 def _verdict(entry: Entry, ordered: Sequence[Summary], n: int, size: int) -> str:
@@ -110,3 +118,17 @@ def _verdict(entry: Entry, ordered: Sequence[Summary], n: int, size: int) -> str
     if own.ci_low is not None and floors and own.ci_low <= floors[0].mean and floors[0] is not own:
         return f"{text}, from which these labels cannot tell it."
     return f"{text}."
+
+
+def _top_verdict(entry: Entry, summaries: Sequence[Summary]) -> str:
+    """Return what the front of the list is worth, as far as it was measured."""
+    found = [s for s in summaries if s.predictor == entry.name and s.metric.startswith("regret@")]
+    if not found:
+        return ""
+    last = max(found, key=lambda s: int(s.metric.partition("@")[2]))
+    k = last.metric.partition("@")[2]
+    among = "top network is" if k == "1" else f"top {k} hold one that is"
+    return (
+        f" Of the networks held out, its {among} {number(last.mean)} below the best of all on average "
+        f"(chance: {number(last.chance)})."
+    )

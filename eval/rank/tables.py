@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from eval.calibration import get_half_width
+import numpy as np
+
 from eval.report.numbers import half_width, interval, number
 from eval.report.table import TextTable
 
@@ -17,11 +18,18 @@ _COLUMNS = 6  # of the candidates' own
 
 
 def build_tables(ranked: pd.DataFrame, top: int) -> list[TextTable]:
-    """Return the estimate, where there is one, and the first candidates."""
+    """Return the estimate, where there is one, and the chosen candidates, or else the first."""
     tables = [_candidates(ranked, top)]
     if ranked.attrs["estimate"]:
         tables.insert(0, _estimate(ranked.attrs["estimate"], ranked.attrs["predictor"]))
     return tables
+
+
+def take_first(ranked: pd.DataFrame, top: int) -> pd.DataFrame:
+    """Return the candidates to show: the chosen ones in their order, and without any the first."""
+    numbers = ranked["chosen"].to_numpy()
+    chosen = np.flatnonzero(numbers)
+    return ranked.iloc[chosen[np.argsort(numbers[chosen])]] if len(chosen) else ranked.head(top)
 
 
 def _estimate(records: list[dict[str, Any]], chosen: str) -> TextTable:
@@ -49,35 +57,48 @@ def _estimate(records: list[dict[str, Any]], chosen: str) -> TextTable:
 
 
 def _candidates(ranked: pd.DataFrame, top: int) -> TextTable:
-    first = ranked.head(top)
+    first = take_first(ranked, top)
+    texts = [_describe(row) for row in first.to_dict("records")]
+    shown = list(dict.fromkeys(name for row in texts for name in row))
     names = [str(name) for name in first["name"]]
     own = [
         column
-        for column in first.columns
-        if column not in ("rank", "score", "std", "name", "note") and [str(v) for v in first[column]] != names
+        for column in first.columns[list(first.columns).index("trained") + 1 :]
+        if column != "front" and [str(value) for value in first[column]] != names
     ][:_COLUMNS]
-    notes = ["note"] if any(first["note"]) else []
-    sure = "std" in first.columns
-    columns = ["rank", "name", "score", *own, *notes]
-    header = ["score, 80 % interval" if sure and name == "score" else name for name in columns]
+    last = ["note"] if any(first["note"]) else []
     rows = [
-        [_score(row, sure=sure) if name == "score" else _text(row[name]) for name in columns]
-        for row in first.to_dict("records")
+        [*(text.get(name, "") for name in shown), *(_text(row[name]) for name in (*own, *last))]
+        for text, row in zip(texts, first.to_dict("records"), strict=True)
     ]
+    chosen = "Chosen" if ranked["chosen"].to_numpy().any() else "First"
     return TextTable(
-        f"Top {len(first)} of {len(ranked):,} candidates by {ranked.attrs['predictor']}",
-        header,
+        f"{chosen} {len(first):,} of {len(ranked):,} candidates by {ranked.attrs['predictor']}",
+        [*shown, *own, *last],
         rows,
-        subtitle="higher scores are better" + ("; the interval is that of a label" if sure else ""),
-    )
+        subtitle="expected label with its 80 % interval" if any("expected" in name for name in shown)
+        else "higher scores are better",
+    )  # fmt: skip
 
 
-def _score(row: dict[Any, Any], *, sure: bool) -> str:
-    score = row["score"]
-    if not sure:
-        return number(score)
-    half = get_half_width(80) * row["std"]
-    return interval(score, score - half, score + half)
+def _describe(row: dict[Any, Any]) -> dict[str, str]:
+    """Return what is shown of a candidate, by the head of the column."""
+    shown = {"rank": str(row["rank"]), "name": str(row["name"])}
+    if "front" in row:
+        shown["front"] = str(row["front"])
+    for column, value in row.items():
+        kind, _, target = str(column).partition("_")
+        if kind == "score" and f"expected{column[5:]}" not in row:
+            shown[f"score {target}".strip()] = number(value)
+        elif kind == "expected":
+            low, high = row.get(f"low{column[8:]}"), row.get(f"high{column[8:]}")
+            shown[f"expected {target}".strip()] = (
+                number(value) if low is None or high is None else interval(value, low, high)
+            )
+    chance = next((value for column, value in row.items() if str(column).startswith("top_prob")), None)
+    if chance is not None and chance == chance:
+        shown["in top"] = f"{100 * chance:.0f} %"
+    return shown | {"nearest": f"{_text(row['nearest'])} ({number(row['distance'])})"}
 
 
 def _text(value: object) -> str:

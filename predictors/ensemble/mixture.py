@@ -30,13 +30,16 @@ class Mixture:
     ratio: float
 
     @classmethod
-    def fit(cls, held_out: np.ndarray, std: np.ndarray, y: np.ndarray, shrink: float) -> Self:
-        """Choose weights by non-negative least squares, shrunk towards equal ones (stacking, Breiman 1996).
+    def fit(
+        cls, held_out: np.ndarray, std: np.ndarray, y: np.ndarray, prior: np.ndarray, shrink: float
+    ) -> Self:
+        """Choose weights by non-negative least squares, shrunk towards a prior (stacking, Breiman 1996).
 
         Args:
             held_out: (members, n) predictions of members that did not see the label.
             std: (n,) deviations of the labels that the Gaussian process predicts, likewise.
             y: (n,) labels, of mean 0.
+            prior: (members,) weights that are taken where labels are few, of sum 1.
             shrink: Strength of the shrinkage, as a multiple of the sum of squares of a member.
         """
         members, n = held_out.shape
@@ -44,12 +47,11 @@ class Mixture:
         centred = held_out - centre[:, None]
         square = (centred**2).sum(1)
         slope = np.maximum(centred @ y, 0) / np.maximum(square, 1e-12)
-        equal = np.full(members, 1 / members)
         predicted = centred * slope[:, None]
-        weights = equal
+        weights = prior
         if n >= LEAST and (strength := np.sqrt(shrink * (predicted**2).sum() / members)) > 0:
             rows = np.concatenate([predicted.T, strength * np.eye(members)])
-            weights = nnls(rows, np.concatenate([y, strength * equal]))[0]
+            weights = nnls(rows, np.concatenate([y, strength * prior]))[0]
         error = np.abs(y - weights @ predicted) / np.maximum(std, 1e-9)
         return cls(centre, slope, weights, _typical_error(error))
 

@@ -73,7 +73,8 @@ class PretrainedRanker(TorchRanker, Pretrains):
 
     Attributes:
         pretrain_size: Networks to pretrain on, drawn at random; 0 for all.
-        pretrain_epochs: Passes over these networks.
+        pretrain_epochs: Passes over these networks, up to `pretrain_steps` steps in total.
+        pretrain_steps: Largest number of optimiser steps of the pretraining; 0 for no limit.
         pretrain_batch: Networks in a batch of the pretraining.
         pretrain_lr: Peak learning rate of the pretraining.
         encoder_lr: Learning rate of the pretrained encoder, as a share of the head's.
@@ -85,6 +86,7 @@ class PretrainedRanker(TorchRanker, Pretrains):
 
     pretrain_size: int
     pretrain_epochs: int
+    pretrain_steps: int = 0
     pretrain_batch: int
     pretrain_lr: float
     encoder_lr: float
@@ -228,9 +230,11 @@ class PretrainedRanker(TorchRanker, Pretrains):
         rngs = generators([seed])
         with one_thread():
             net = self._new_weak_net(inputs, targets.shape[1], rngs).train()
-            steps = self.pretrain_epochs * epoch_steps(len(targets), self.pretrain_batch)
+            epoch = epoch_steps(len(targets), self.pretrain_batch)
+            steps = self.pretrain_epochs * epoch
+            steps = min(steps, self.pretrain_steps or steps)
             optimiser = torch.optim.AdamW(
-                net.parameters(), lr=self.pretrain_lr, weight_decay=self.weight_decay
+                net.parameters(), lr=self.pretrain_lr, weight_decay=self.weight_decay, fused=True
             )
             schedule = LambdaLR(optimiser, lambda step: warm_cosine(step, steps))
             objective = WeakRegression(net, inputs, targets)
@@ -255,7 +259,7 @@ class PretrainedRanker(TorchRanker, Pretrains):
         ids = {id(p) for p in inside}
         outside = [p for p in net.parameters() if id(p) not in ids]
         groups = [{"params": outside}, {"params": inside, "lr": self.lr * self.encoder_lr}]
-        optimiser = torch.optim.AdamW(groups, lr=self.lr, weight_decay=self.weight_decay)
+        optimiser = torch.optim.AdamW(groups, lr=self.lr, weight_decay=self.weight_decay, fused=True)
         frozen = self.freeze * steps
         courses = [
             lambda step: warm_cosine(step, steps),

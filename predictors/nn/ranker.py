@@ -119,7 +119,9 @@ class TorchRanker(Predictor):
     def _optimiser(self, net: nn.Module, steps: int, epoch: int) -> tuple[Optimizer, LRScheduler]:
         """Return the optimiser of all parameters and its learning rate over `steps`, `epoch` to an epoch."""
         del epoch
-        optimiser = torch.optim.AdamW(net.parameters(), lr=self.lr, weight_decay=self.weight_decay)
+        optimiser = torch.optim.AdamW(
+            net.parameters(), lr=self.lr, weight_decay=self.weight_decay, fused=True
+        )
         return optimiser, LambdaLR(optimiser, lambda step: warm_cosine(step, steps))
 
     def _steps(self, n: int) -> int:

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 from scipy.stats import kendalltau
 
+from benchmarks import load
 from benchmarks.base import Benchmark
 from data.errors import InputError, TableError
 from data.split import PROTOCOLS
@@ -443,6 +444,11 @@ def test_predictors_that_lack_a_weak_label_are_left_out(nb201: Benchmark) -> Non
     kept, lines = leave_out(asked, nb201, tasks_of(nb201))
     assert [each.title for each in kept] == ["flops", "random_order", "weak_label"]
     assert lines == ["weak_label:column=gone is left out: nb201 has no weak label gone"]
+
+
+def test_a_named_floor_without_a_value_is_refused_before_anything_runs(real_tables: Path) -> None:
+    with pytest.raises(InputError, match="has no value for any of the 2,610 architectures with acc of ofa"):
+        trials_of(load("ofa"), "params")
 
 
 def test_metrics_fit_the_test_set(nb201: Benchmark) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks import load
 from data.errors import InputError
+from data.spaces.edges import NB201
 from eval import rank
 from predictors import get
 
@@ -47,7 +49,7 @@ def test_every_row_without_a_label_is_ranked_with_its_columns(
     assert ("std" in frame) is get(QUICK.partition(":")[0]).has_std
 
 
-def test_candidates_of_a_second_file_without_twins_of_the_labelled(tmp_path: Path) -> None:
+def test_candidates_of_a_second_file_and_the_labelled_networks_among_them(tmp_path: Path) -> None:
     table = write_chains(tmp_path / "own.csv", 30, 12)
     lines = table.read_text("utf-8").splitlines()
     (tmp_path / "trained.csv").write_text("\n".join(lines[:31]) + "\n", "utf-8")
@@ -56,8 +58,105 @@ def test_candidates_of_a_second_file_without_twins_of_the_labelled(tmp_path: Pat
     text = [head, *([*row[:6], *row[7:]] for row in new)]
     (tmp_path / "new.csv").write_text("\n".join(map(",".join, text)) + "\n", "utf-8")
     frame = rank(tmp_path / "trained.csv", QUICK, candidates=tmp_path / "new.csv", target="acc", repeats=2)
-    assert set(frame["name"]) == {f"net{i}" for i in range(30, 42)}
-    assert len(frame) == 12
+    assert set(frame["name"]) == {f"net{i}" for i in [0, 1, 2, *range(30, 42)]}
+    known = frame[frame["trained"]]
+    assert sorted(known["name"]) == ["net0", "net1", "net2"]
+    assert (known["chosen"] == 0).all()
+    assert known["top_probability"].isna().all()
+    label = float(lines[1].split(",")[6])
+    assert known.set_index("name").loc["net0", "note"] == f"same network as net0, whose label is {label:g}"
+    assert (known["distance"] < 1e-6).all()
+    assert sorted(frame["chosen"]) == [0, 0, 0, *range(1, 13)]
+
+
+def test_labels_to_expect_are_in_the_unit_of_the_table(tmp_path: Path) -> None:
+    table = write_chains(tmp_path / "own.csv", 60, 300)
+    codes = np.random.default_rng(0).choice(4**5, 360, replace=False)[60:]
+    value = np.array(list(OPERATIONS.values()))
+    truth = 80 + sum(value[codes // 4**b % 4] for b in range(5))
+    frame = rank(table, "gaussian_process", target="acc", repeats=1).set_index("name")
+    frame = frame.loc[[f"net{i}" for i in range(60, 360)]]
+    assert np.abs(frame["expected"] - truth).mean() < 0.5 * truth.std()
+    assert ((frame["low"] <= truth) & (truth <= frame["high"])).mean() > 0.6
+    assert frame["top_probability"].sum() == pytest.approx(20)
+
+
+def test_a_label_of_which_less_is_better(tmp_path: Path) -> None:
+    table = write_chains(tmp_path / "own.csv", 40, 10)
+    frame = rank(table, "gaussian_process", target="acc:min", repeats=1)
+    assert frame["expected"].is_monotonic_increasing
+    assert (frame["low"] < frame["expected"]).all()
+    assert (frame["expected"] < frame["high"]).all()
+    assert frame["expected"].between(75, 90).all()
+
+
+def write_costs(path: Path, labelled: int, unlabelled: int) -> Path:
+    """Write chains with a cost for every network but one, and a latency for the labelled ones."""
+    lines = write_chains(path, labelled, unlabelled).read_text("utf-8").splitlines()
+    costs = [f"{1 + i % 4}" if i != labelled else "" for i in range(len(lines) - 1)]
+    speeds = [
+        f"{10 * float(line.split(',')[6]) - 780:.2f}" if i < labelled else ""
+        for i, line in enumerate(lines[1:])
+    ]
+    text = [f"{lines[0]},hours,latency", *map(",".join, zip(lines[1:], costs, speeds, strict=True))]
+    path.write_text("\n".join(text) + "\n", "utf-8")
+    return path
+
+
+def test_constraints_and_a_budget(tmp_path: Path) -> None:
+    table = write_costs(tmp_path / "own.csv", 30, 20)
+    frame = rank(table, QUICK, target="acc", repeats=1, constraints="hours<=2", top=5)
+    chosen = frame[frame["chosen"] > 0]
+    assert len(chosen) == 5
+    assert (chosen["hours"] <= 2).all()
+    able = frame[frame["hours"] <= 2]
+    assert list(able["chosen"][:5]) == [1, 2, 3, 4, 5]
+    assert "1 have no hours" in frame.attrs["selection"][0]
+    frame = rank(table, QUICK, target="acc", repeats=1, budget=7, cost="hours")
+    chosen = frame[frame["chosen"] > 0]
+    assert chosen["hours"].sum() <= 7
+    left = frame[(frame["chosen"] == 0) & frame["hours"].notna()]
+    assert (left["hours"] > 7 - chosen["hours"].sum()).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"constraints": "hours<0"}, "no candidate keeps to hours<0"),
+        ({"constraints": "hour<2"}, "did you mean hours"),
+        ({"constraints": "hours"}, "is no constraint"),
+        ({"budget": 3.0}, "a budget needs the column of costs"),
+        ({"budget": 0.5, "cost": "hours"}, "buys no candidate: the cheapest costs 1"),
+        ({"n": 5}, "name the space"),
+        ({"space": "nb201"}, "labelled networks are of the space"),
+        ({"space": "nb20"}, "did you mean nb201"),
+    ],
+)
+def test_selections_that_cannot_be(options: dict, message: str, tmp_path: Path) -> None:
+    table = write_costs(tmp_path / "own.csv", 12, 8)
+    with pytest.raises((InputError, KeyError), match=message):
+        rank(table, "gaussian_process", target="acc", repeats=1, **options)
+
+
+def test_two_targets_put_what_no_other_candidate_beats_first(tmp_path: Path) -> None:
+    table = write_costs(tmp_path / "own.csv", 40, 25)
+    frame = rank(table, "gaussian_process", target=["acc", "latency:min"], repeats=1)
+    points = frame[["score_acc", "score_latency"]].to_numpy()
+    beaten = [((points >= p).all(1) & (points > p).any(1)).any() for p in points]
+    assert list(frame["front"] > 1) == beaten
+    assert frame["front"].is_monotonic_increasing
+    assert {"expected_acc", "expected_latency"} <= set(frame.columns)
+
+
+def test_a_space_is_searched_for_what_the_table_does_not_hold() -> None:
+    frame = rank("nb201_mini", "random_forest:n_estimators=5", space="nb201", keep=50, repeats=1, top=4)
+    assert len(frame) == 50
+    assert frame["score"].is_monotonic_decreasing
+    mini = load("nb201_mini")
+    found = NB201.graphs(NB201.parse(list(frame["name"]))).canonical_hash()
+    assert len(np.unique(found)) == 50
+    assert not np.isin(found, mini.graphs.canonical_hash()).any()
+    assert list(frame["chosen"][:4]) == [1, 2, 3, 4]
 
 
 def test_a_table_without_candidates_is_refused(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from eval.campaign import Campaign
 SIZE = os.environ.get("ACERANK_STRESS", "")
 WORKERS, NETWORKS, KILLS = map(int, SIZE.split(",")) if SIZE else (3, 60, 4)
 WORKER = Path(__file__).parents[2] / "support" / "campaign_worker.py"
+RANKER = "random_order" if SIZE else "gaussian_process"  # of thousands, processes take minutes to fit
 STORAGES = [os.environ["ACERANK_STRESS_STORAGE"]] if "ACERANK_STRESS_STORAGE" in os.environ else ["journal"]
 
 
@@ -60,9 +61,7 @@ def run_until(folder: Path, logs: Path, rng: np.random.Generator) -> int:
 def test_killed_workers(storage, tmp_path):
     folder, logs = tmp_path / "campaign", tmp_path / "logs"
     logs.mkdir()
-    Campaign.create(
-        folder, space="proxyless", predictor="gaussian_process", storage=storage, refit=0.5, seed=1
-    )
+    Campaign.create(folder, space="proxyless", predictor=RANKER, storage=storage, refit=0.5, seed=1)
     start = time.monotonic()
     killed = run_until(folder, logs, np.random.default_rng(0))
     lines = [line.split() for path in logs.glob("*.log") for line in path.read_text().splitlines()]

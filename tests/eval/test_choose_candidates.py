@@ -1,10 +1,9 @@
-"""Candidates and spread batches."""
+"""Candidates of spaces too large to list."""
 
 import numpy as np
 
 from data.spaces import get
 from eval.choose.candidates import draw, propose
-from eval.choose.diverse import spread
 
 SPACE = get("proxyless")
 
@@ -45,14 +44,3 @@ def test_a_space_that_is_used_up_gives_what_is_left():
 def test_the_same_generator_gives_the_same_candidates():
     a, b = (propose(SPACE, score, 30, np.random.default_rng(7), drawn=40, children=20) for _ in range(2))
     assert np.array_equal(a.codes, b.codes)
-
-
-def test_a_batch_is_spread():
-    features = np.array([[0.0], [0.01], [5.0], [5.02], [9.0]], np.float32)
-    utilities = np.array([3.0, 2.9, 2.5, 2.4, 1.0])
-    hashes = np.arange(5)
-    assert spread(utilities, hashes, features, 2).tolist() == [0, 2]
-    assert spread(utilities, hashes, features, 1, features[:1])[0] == 2
-    assert spread(utilities, np.zeros(5), features, 3).tolist() == [0], "one network, one place"
-    assert sorted(spread(utilities, hashes, features, 9).tolist()) == [0, 1, 2, 3, 4]
-    assert spread(utilities[:0], hashes[:0], features[:0], 2).tolist() == []
