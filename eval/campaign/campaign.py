@@ -195,11 +195,10 @@ class Campaign:
         if n < 1:
             raise InputError(f"at least 1 network must be asked for, not {n}")
         asked: list[int] = []
+        self._finish_telling()
         with self.locked("ask"):
             while len(asked) < n:
                 ledger = self.read()
-                if not asked:
-                    self._finish_telling(ledger)
                 size = n - len(asked)
                 ranking = self.get_ranking(ledger, size)
                 rng = self.engine.random(2, len(ledger.networks) + len(ledger.withdrawn))
@@ -275,8 +274,8 @@ class Campaign:
 
     def _tell(self, rows: Sequence[Row], *, correct: bool, all_or_nothing: bool, imports: bool) -> Told:
         self._check_columns(rows, "arch" if imports else "id")
+        self._finish_telling()
         with self.locked("tell"):
-            self._finish_telling(self.read())
             teller = Teller(self.study, self.read(), self.settings.id)
             if imports:
                 teller.parse(str(row.cells.get("arch", "")).strip() for row in rows)
@@ -296,31 +295,28 @@ class Campaign:
             if all_or_nothing and teller.told.refused:
                 teller.told.kept = False
             elif all_or_nothing:
-                self._tell_together(accepted)
+                path = self.folder / f"{_TOLD}{uuid.uuid4().hex}.json"
+                with atomic_path(path) as part:  # once this is there, all of it will be told
+                    part.write_text(json.dumps([entry.to_json() for entry in accepted]), "utf-8")
+                self._tell_all(path)
         return teller.told
 
-    def _tell_together(self, entries: Sequence[Entry]) -> None:
-        """Write entries so that a kill at any moment leaves all or none: a list of them comes first."""
-        path = self.folder / f"{_TOLD}{uuid.uuid4().hex}.json"
-        with atomic_path(path) as part:
-            part.write_text(json.dumps([entry.to_json() for entry in entries]), "utf-8")
-        self._finish_telling(self.read())
-
-    def _finish_telling(self, ledger: Ledger) -> None:
+    def _finish_telling(self) -> None:
         """Write what a killed `tell` had already accepted as a whole."""
-        for path in sorted(self.folder.glob(f"{_TOLD}*.json")):
-            try:
-                entries = [Entry(**record) for record in json.loads(path.read_text("utf-8"))]
-            except FileNotFoundError:  # another process finished it
-                continue
-            teller = Teller(self.study, ledger, self.settings.id)
-            teller.parse(entry.arch for entry in entries)
-            for entry in entries:
-                if not teller.repeats(entry):
-                    teller.write(entry)
-                    teller.note(entry)
-            path.unlink(missing_ok=True)
-            ledger = self.read()
+        if any(self.folder.glob(f"{_TOLD}*.json")):
+            with self.locked("tell"):
+                for path in sorted(self.folder.glob(f"{_TOLD}*.json")):
+                    self._tell_all(path)
+
+    def _tell_all(self, path: Path) -> None:
+        """Write the entries of a file that are not written yet, and remove it."""
+        teller = Teller(self.study, self.read(), self.settings.id)
+        entries = [Entry(**record) for record in json.loads(path.read_text("utf-8"))]
+        teller.parse(entry.arch for entry in entries)
+        for entry in entries:
+            if not teller.has(entry):
+                teller.write(entry)
+        path.unlink()
 
     def _check_columns(self, rows: Sequence[Row], key: str) -> None:
         names = {name for row in rows for name in row.cells}

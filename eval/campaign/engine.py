@@ -223,13 +223,14 @@ class Engine:
         return (weights * gap).min(0) + _WEIGHT * (weights * gap).sum(0)
 
     def _draw(self, ranking: Ranking, rng: np.random.Generator) -> np.ndarray:
-        """Return a draw (d, m), -inf outside a shortlist: among very many, chance alone would choose."""
-        if np.isnan(ranking.std).any():
-            return rng.standard_normal(ranking.mean.shape)
-        optimistic = upper_confidence_bound(ranking.mean, ranking.std).sum(0)
+        """Return a draw (d, m), very low outside a shortlist: among very many, chance alone would choose."""
+        std = ranking.std
+        if np.isnan(std).any():  # the predictor does not say how sure it is: as unsure as candidates differ
+            std = np.broadcast_to(ranking.mean.std(axis=1, keepdims=True), ranking.mean.shape)
+        optimistic = upper_confidence_bound(ranking.mean, std).sum(0)
         value = np.full(ranking.mean.shape, -1e9)
         short = np.argsort(-optimistic, kind="stable")[:_SHORTLIST]
-        value[:, short] = thompson(ranking.mean[:, short], ranking.std[:, short], rng)
+        value[:, short] = thompson(ranking.mean[:, short], std[:, short], rng)
         return value
 
     def _first(self, ledger: Ledger, size: int, rng: np.random.Generator) -> np.ndarray:

@@ -43,6 +43,7 @@ class Result:
         seconds: What it cost; None if unknown.
         told: When.
         corrects: Whether it replaces earlier results.
+        token: What tells it apart from any other result; "" if unknown.
     """
 
     number: int
@@ -51,6 +52,7 @@ class Result:
     seconds: float | None = None
     told: datetime | None = None
     corrects: bool = False
+    token: str = ""
 
 
 @dataclass
@@ -240,4 +242,5 @@ def _result(trial: FrozenTrial) -> Result:
         told.get("seconds"),
         trial.datetime_complete,
         bool(trial.user_attrs.get(CORRECTS)),
+        told.get("token", ""),
     )

@@ -141,8 +141,13 @@ class RankerSampler(BaseSampler):
             codes = engine.choose(self._ranking, ledger, 1, rng)
             if not len(codes):
                 raise InputError("no network is left that no trial of the study has")
-            if claim_running(study, trial, self.architectures, codes[0]):
-                return self.architectures.to_params(codes[0])
+            fixed = trial.system_attrs.get("fixed_params", {}).keys() & self.distributions.keys()
+            params = self.architectures.to_params(codes[0])
+            if fixed:  # an enqueued trial that leaves some places open: its other parameters are as asked
+                params |= {name: trial.system_attrs["fixed_params"][name] for name in fixed}
+            code = np.array([params[name] for name in self.distributions])
+            if claim_running(study, trial, self.architectures, code) or fixed:
+                return params
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from optuna.study import Study
 
 DONE = ("done", "ok", "complete", "completed", "success")
+_DESCRIBED = ("values", "seed", "seconds", "token")
 FAILED = ("failed", "fail", "failure", "error", "crashed")
 
 
@@ -35,6 +37,7 @@ class Entry:
         seed, seconds: Of the training.
         failed: Whether the training failed.
         corrects: Whether it replaces earlier results.
+        token: What tells it apart from any other entry.
     """
 
     number: int | None
@@ -44,6 +47,7 @@ class Entry:
     seconds: float | None = None
     failed: bool = False
     corrects: bool = False
+    token: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -250,15 +254,13 @@ class Teller:
             hashed, Network(-1, np.asarray(code), hashed, entry.arch, "done", None, imported=True)
         )
 
-    def repeats(self, entry: Entry) -> bool:
-        """Return whether the ledger has an entry already: its values for its seed."""
-        network = self._network(entry)
-        values = tuple(entry.values.values()) or None
-        return any((r.values, r.seed) == (values, entry.seed) for r in network.results)
+    def has(self, entry: Entry) -> bool:
+        """Return whether the ledger has an entry already."""
+        return any(result.token == entry.token for result in self._network(entry).results)
 
     def write(self, entry: Entry) -> None:
         """Write an entry; once this returns it is on the disk."""
-        described = {"values": dict(entry.values), "seed": entry.seed, "seconds": entry.seconds}
+        described = {name: value for name, value in entry.to_json().items() if name in _DESCRIBED}
         state = TrialState.FAIL if entry.failed else TrialState.COMPLETE
         values = None if entry.failed else list(entry.values.values())
         network = self._network(entry)
@@ -275,6 +277,8 @@ class Teller:
             if entry.failed or len(entry.values) == len(self.ledger.objectives):
                 storage.set_trial_state_values(trial_id, state, values)
         except optuna.exceptions.UpdateFinishedTrialError:
+            if not entry.failed and len(entry.values) < len(self.ledger.objectives):
+                return  # somebody told the whole in the meantime
             self._add(entry, described, state, values, network.number)
 
     def _add(
