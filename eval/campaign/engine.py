@@ -34,6 +34,7 @@ ACQUISITIONS = ("mixed", "greedy", "ts", "ucb")
 CANDIDATES = 1000  # of a space that is too large to list
 _SHORTLIST = 500  # candidates among which an uncertain choice is made
 _TWINS = 100  # of these, the best that is no near twin of what is pending
+_BETA = 1.0  # deviations of the upper confidence bound
 _WEIGHT = 0.05  # of the sum in the augmented Chebyshev scalarisation (Knowles, ParEGO, 2006)
 
 
@@ -211,7 +212,7 @@ class Engine:
             by_turns = rng.random() < 0.5 if size == 1 else slot % 2 == 1
             how = "ts" if by_turns else "greedy"
         if how == "ucb":
-            value = upper_confidence_bound(mean, std)
+            value = upper_confidence_bound(mean, std, _BETA)
         elif how == "ts":
             value = self._draw(ranking, rng)
         else:
@@ -227,10 +228,11 @@ class Engine:
         std = ranking.std
         if np.isnan(std).any():  # the predictor does not say how sure it is: as unsure as candidates differ
             std = np.broadcast_to(ranking.mean.std(axis=1, keepdims=True), ranking.mean.shape)
-        optimistic = upper_confidence_bound(ranking.mean, std).sum(0)
+        optimistic = upper_confidence_bound(ranking.mean, std, _BETA).sum(0)
         value = np.full(ranking.mean.shape, -1e9)
         short = np.argsort(-optimistic, kind="stable")[:_SHORTLIST]
-        value[:, short] = thompson(ranking.mean[:, short], std[:, short], rng)
+        for objective, (mean, deviation) in enumerate(zip(ranking.mean, std, strict=True)):
+            value[objective, short] = thompson(mean[short], deviation[short], rng)
         return value
 
     def _first(self, ledger: Ledger, size: int, rng: np.random.Generator) -> np.ndarray:
