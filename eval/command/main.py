@@ -14,6 +14,7 @@ COMMANDS = {
     "ablate": "eval.ablate.__main__",
     "curve": "eval.curve.__main__",
     "search": "eval.search.__main__",
+    "campaign": "eval.campaign.__main__",
     "report": "eval.report.__main__",
     "check": "eval.check",
     "info": "benchmarks.info",
