@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from benchmarks.base import Benchmark
 from data.errors import InputError
 from eval.grid.entries import Asked, build_entries, parse
+from eval.grid.folder import Signature
 from eval.grid.plan import Plan, cite
 from eval.grid.tasks import build_tasks, choose_metrics, describe
 from eval.provenance import code_hash
@@ -15,6 +16,23 @@ from eval.task import Task, build_trials
 from predictors.pretraining import Pretrains
 
 NONE = "none"
+
+
+@dataclass(frozen=True)
+class Round(Plan):
+    """The plan of one round of a run whose later rounds depend on what came before.
+
+    Attributes:
+        first: Signature of the first round, which stands for the whole run, so that a run that is restarted
+            finds its folder again before it knows the rounds that follow.
+    """
+
+    first: Signature = field(default_factory=dict)
+
+    @property
+    def signature(self) -> Signature:
+        """The parts of the first round and their repeats."""
+        return self.first or super().signature
 
 
 @dataclass
@@ -43,6 +61,7 @@ class Arms:
     further: list[Task]
     settings: Sequence[str] = ()
     sets: dict[tuple[str, ...], Asked] = field(default_factory=dict)
+    _first: Signature = field(default_factory=dict)
 
     def add(self, *labels: str) -> str:
         """Add the arm that is pretrained on labels, or sums of them joined by +; return its name in rows.
@@ -65,7 +84,7 @@ class Arms:
         return self.add()
 
     def get_plan(self) -> Plan:
-        """Return the plan of all arms so far."""
+        """Return the plan of all arms so far; the first one that is asked for names the run."""
         code = code_hash(["eval.evaluator"])
         trials = build_trials(
             self.tasks, build_entries(list(self.sets.values()), self.tasks), self.repeats, code
@@ -74,7 +93,9 @@ class Arms:
             alone = build_entries([self.sets[()]], self.further)
             trials += build_trials(self.further, alone, self.repeats, code)
         notes = [*map(describe, self.tasks), *cite(self.bench)]
-        return Plan(trials, self.metrics, [note for note in notes if note], self.repeats)
+        plan = Round(trials, self.metrics, [note for note in notes if note], self.repeats, self._first)
+        self._first = self._first or plan.signature
+        return plan
 
 
 def build_arms(

@@ -46,7 +46,8 @@ def choose_sums(arms: Arms, labels: Sequence[str], steps: int, run: Run) -> Gree
         raise InputError(f"greedy sums need at least {LEAST_REPEATS} repeats: half choose, half evaluate")
     metric, names = arms.metrics[0], [arms.reference]
     sums: list[str] = []
-    gains = _get_gains(run(), {label: arms.add(label) for label in labels}, arms.reference, metric)
+    candidates = {label: arms.add(label) for label in labels}
+    gains = _get_gains(run(), candidates, arms.reference, metric)
     pool = sorted(gains, key=lambda label: -gains[label])[:POOL]
     while len(sums) < steps and gains:
         best = max(gains, key=lambda label: gains[label])

@@ -86,7 +86,7 @@ def _get_worth(account: Account, metric: str, kind: str) -> TextTable:
     return TextTable(
         title=title,
         subtitle=f"paired over {repeats(mine[0].repeats)} with 95 % intervals; positive is better; · not "
-        f"significant ({LEVEL:.0%}, Holm's correction over the labels)",
+        f"significant ({100 * LEVEL:g} %, Holm's correction over the labels)",
         header=header,
         rows=rows,
         after=after,
