@@ -25,7 +25,7 @@ class Options(GridFlags):
             metavar="LIST",
             help="Weak labels, separated by commas: names, sums joined by +, DATASET/TARGET for one of "
             "another data set, tables with a column arch, default for the sum of the benchmark's own, all "
-            "for every one, noise for random numbers. Default: one of each kind, and noise.",
+            "for every one, each for one of each kind and noise (random numbers). Default: each.",
         ),
     ] = None
     train_size: Annotated[

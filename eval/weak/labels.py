@@ -17,7 +17,7 @@ from data.table import Column
 from data.table_files import table_suffix
 from eval.grid.weak import take_weak
 
-NOISE, ALL, DEFAULT, NONE = "noise", "all", "default", "none"
+NOISE, ALL, EACH, DEFAULT, NONE = "noise", "all", "each", "default", "none"
 SAME = 0.95  # absolute Kendall tau from which two weak labels are one
 _COMPARED = 2000  # rows that decide whether they are
 
@@ -51,7 +51,8 @@ def choose_labels(
     Args:
         bench: The benchmark.
         items: Names, sums of names joined by +, "DATASET/TARGET", paths of tables, "default" for the sum of
-            the benchmark's own, "all" for every weak label that it has, "noise" for random numbers.
+            the benchmark's own, "each" for one of each kind, "all" for every weak label that it has, "noise"
+            for random numbers.
         dataset: Data set of the target.
         target: The target.
         trusted: Reason for each weak label that ranks like a true label and is meant to.
@@ -62,21 +63,22 @@ def choose_labels(
         InputError: A true label in place of a weak one, "none", a label that is known for too few rows, or
             as `take_weak`.
     """
-    asked = list(dict.fromkeys(items or [])) or None
-    if asked is None or ALL in asked or any(NOISE in item.split("+") for item in asked):
+    asked = list(dict.fromkeys(items or [])) or [EACH]
+    if any({NOISE, ALL, EACH} & set(item.split("+")) for item in asked):
         bench = add_noise(bench, dataset, seed)
-    if asked is None:
-        labels, notes = _one_of_each_kind(bench, dataset, target)
-        return Chosen(bench, labels, notes)
     labels: list[str] = []
-    named = [item for item in asked if item not in (ALL, DEFAULT)]
+    notes: list[str] = []
+    named = [item for item in asked if item not in (ALL, EACH, DEFAULT)]
     if NONE in named:
         raise InputError("the account always has no weak labels as its reference: leave out 'none'")
     before = bench
     if named:
         bench, _ = take_weak(bench, named, trusted or {})
     for item in asked:
-        if item == ALL:
+        if item == EACH:
+            found, notes = _one_of_each_kind(before, dataset, target)
+            labels += found
+        elif item == ALL:
             labels += [*bench.weak_names, *get_others(bench, dataset, target)]
         elif item == DEFAULT:
             labels += ["+".join(get_default(bench))]
@@ -88,7 +90,7 @@ def choose_labels(
     for label in labels:
         for name in label.split("+"):
             _check_known(bench, name, dataset, target)
-    return Chosen(bench, labels, [])
+    return Chosen(bench, labels, notes)
 
 
 def get_default(bench: Benchmark) -> list[str]:

@@ -17,6 +17,7 @@ from eval.weak.worth import ADDED, ALONE, Worth
 if TYPE_CHECKING:
     from eval.weak import Account
 
+_DRAWN = ("kendall_tau", "tau_beyond_operations")  # properties that gains are drawn against
 _BIASED = 4  # labels whose errors are drawn
 _NAMED = 3
 
@@ -77,7 +78,7 @@ def get_plots(account: Account) -> list[Plot]:
     """Return gains alone and next to the others, gain against own tau, and where labels err."""
     metrics = list(dict.fromkeys(worth.metric for worth in account.worth))
     plots = [_plot_gains(account, metric, ALONE) for metric in metrics]
-    plots += [_plot_against_tau(account, metric) for metric in metrics[:2]]
+    plots += [_plot_against(account, metrics[0], name) for name in _DRAWN]
     plots += [_plot_biases(account)] if any(a.biases for a in account.agreements) else []
     if any(worth.kind == ADDED for worth in account.worth):
         plots += [_plot_gains(account, metric, ADDED) for metric in metrics]
@@ -109,16 +110,17 @@ def _plot_gains(account: Account, metric: str, kind: str) -> Plot:
     )
 
 
-def _plot_against_tau(account: Account, metric: str) -> Plot:
-    """Return the gain at the fewest labels against the label's own tau, each point with its name."""
-    own = {a.label: a.kendall_tau for a in account.agreements}
+def _plot_against(account: Account, metric: str, name: str) -> Plot:
+    """Return the gain at the fewest labels against a property of the label, each point with its name."""
+    own = {a.label: getattr(a, name) for a in account.agreements}
     mine = [w for w in account.worth if w.kind == ALONE and w.metric == metric and own[w.label] is not None]
     size = min((w.train_size for w in mine), default=0)
     found = [w for w in mine if w.train_size == size]
     return Plot(
-        name=slug("weak-agreement", metric),
-        caption=f"{metric}: gain at {count(size, 'label')} against Kendall's tau of the weak label itself",
-        x_title="Kendall's tau of the weak label with the target",
+        name=slug("weak", name, metric),
+        caption=f"{metric}: gain at {count(size, 'label')} against a property of the weak label: "
+        f"{PROPERTIES[name]}",
+        x_title=f"{PROPERTIES[name]}, of the weak label with the target",
         y_title=f"gain in {metric}",
         joined=False,
         series=[
@@ -131,7 +133,7 @@ def _plot_against_tau(account: Account, metric: str) -> Plot:
             )
         ],
         labels=[(f"  {w.label}", float(own[w.label] or 0.0), w.gain, "left") for w in found],
-        note="Labels of one tau differ in what they teach: the tables say by which properties.",
+        note="The tables below say how well each property goes with the gain, also at equal Kendall's tau.",
     )
 
 
