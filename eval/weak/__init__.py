@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from eval.results import Results, Row
     from eval.weak.agreement import Agreement
     from eval.weak.arms import Arms
+    from eval.weak.fidelity import Fidelity
     from eval.weak.teaching import Teaching
     from eval.weak.worth import Worth
 
@@ -47,6 +48,8 @@ class Account:
         prices: Price of each label; of a sum, of all its names together; None where it is not known.
         teaching: Which properties of labels go with their worth.
         results: The results behind it.
+        notes: What was left out, a sentence each.
+        fidelities: What short trainings are worth in place of true labels, if that was asked for.
     """
 
     predictor: str
@@ -62,6 +65,7 @@ class Account:
     teaching: list[Teaching]
     results: Results
     notes: list[str] = field(default_factory=list)
+    fidelities: list[Fidelity] = field(default_factory=list)
 
     def to_pandas(self) -> pd.DataFrame:
         """Return a frame with a row for each label, kind of comparison, budget and metric."""
@@ -86,6 +90,7 @@ def account(
     predictor: str = PREDICTOR,
     beside: str | None = "default",
     greedy: int = 0,
+    fidelity: bool = False,
     train_sizes: Sequence[int] = TRAIN_SIZES,
     further_sizes: Sequence[int] = FURTHER_SIZES,
     repeats: int = REPEATS,
@@ -114,6 +119,7 @@ def account(
         beside: Weak labels joined by + that each one is also added to; "default" for the benchmark's own,
             None for none.
         greedy: Largest number of labels in a greedy sum; 0 for none.
+        fidelity: Also train on short trainings in place of true labels, at equal price.
         train_sizes: Budgets of training labels.
         further_sizes: Larger budgets at which only the ranker without weak labels runs, to count the labels
             that are saved.
@@ -163,7 +169,8 @@ def account(
         settings=settings,
     )
     options: dict[str, Any] = {"jobs": jobs, "progress": progress, "command": command}
-    return _measure(arms, chosen.labels, others, greedy, chosen.notes, out, options)
+    done = _measure(arms, chosen.labels, others, greedy, chosen.notes, out, options)
+    return replace(done, fidelities=_measure_fidelities(arms, done, options)) if fidelity else done
 
 
 def _measure(
@@ -216,6 +223,21 @@ def _measure(
         results[-1],
         notes,
     )
+
+
+def _measure_fidelities(arms: Arms, done: Account, options: dict[str, Any]) -> list[Fidelity]:
+    from eval.evaluate import run_plan
+    from eval.report.summary import summarise
+    from eval.weak.fidelity import build_fidelity_plan, get_fidelities
+
+    plan = build_fidelity_plan(arms, done.labels)
+    if plan is None:
+        return []
+    folder = done.results.folder
+    out = None if folder is None else folder / "fidelity"
+    rows = run_plan(plan.plan, "fidelity", out=out, jobs=options["jobs"], progress=options["progress"]).rows
+    mine = [row for row in done.results.rows if row["predictor"] == done.reference]
+    return get_fidelities(rows, plan, summarise(mine))
 
 
 def _add_next_to(arms: Arms, labels: list[str], others: list[str]) -> dict[str, tuple[str, bool]]:

@@ -61,6 +61,13 @@ class Options(GridFlags):
     greedy: Annotated[
         int, typer.Option(min=0, help="Choose a sum of up to this many weak labels greedily; 0 for none.")
     ] = 0
+    fidelity: Annotated[
+        bool,
+        typer.Option(
+            "--fidelity",
+            help="Also train on short trainings in place of true labels, as many as cost the same.",
+        ),
+    ] = False
 
 
 def weak(options: Options) -> None:
@@ -93,6 +100,7 @@ def weak(options: Options) -> None:
         predictor=options.predictor,
         beside=None if options.beside == "none" else options.beside,
         greedy=options.greedy,
+        fidelity=options.fidelity,
         train_sizes=options.train_size or TRAIN_SIZES,
         further_sizes=FURTHER_SIZES if options.further is None else options.further,
         metrics=options.metrics or METRICS,

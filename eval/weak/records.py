@@ -70,6 +70,7 @@ def write_json(path: Path, account: Account) -> None:
         ],
         "worth": [asdict(each) for each in account.worth],
         "sums": account.sums,
+        "fidelities": [asdict(each) for each in account.fidelities],
         "teaching": [asdict(each) for each in account.teaching],
         "notes": [*account.notes, *account.results.notes],
         "settings": account.results.settings,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from eval.report.numbers import NONE, count, interval, number, percent, repeats
 from eval.report.summary import LEVEL
 from eval.report.table import Entry, TextTable
-from eval.weak.agreement import Agreement, Bias
+from eval.weak.agreement import Bias
 from eval.weak.records import get_price_text
 from eval.weak.teaching import PROPERTIES
 from eval.weak.worth import ADDED, ALONE, STEP, SUM, Worth
@@ -29,6 +29,7 @@ def get_tables(account: Account) -> list[TextTable]:
         _get_errors(account),
         *(_get_worth(account, metric, ADDED) for metric in metrics if _has(account, ADDED)),
         *(_get_sums(account, metric) for metric in metrics if account.sums),
+        *_get_fidelities(account),
         *_get_teaching(account),
     ]
 
@@ -221,6 +222,35 @@ def _get_sums(account: Account, metric: str) -> TextTable:
     )
 
 
+def _get_fidelities(account: Account) -> list[TextTable]:
+    """Return one table a metric: short trainings in place of true labels."""
+    return [
+        TextTable(
+            title=f"Short trainings in place of true labels, at equal price: {metric} of {account.predictor}",
+            subtitle="without weak labels; means with 95 % intervals, not paired",
+            header=[
+                "trained on",
+                "true labels of the same price",
+                "short trainings",
+                metric,
+                "with true labels",
+            ],
+            rows=[
+                [
+                    f.label,
+                    f"{f.train_size:,}",
+                    f"{f.used:,}",
+                    interval(f.mean, f.ci_low, f.ci_high),
+                    interval(f.reference, f.reference_low, f.reference_high),
+                ]
+                for f in account.fidelities
+                if f.metric == metric
+            ],
+        )
+        for metric in dict.fromkeys(f.metric for f in account.fidelities)
+    ]
+
+
 def _get_teaching(account: Account) -> list[TextTable]:
     """Return one table a metric: which properties of labels go with their gain."""
     tables = []
@@ -248,8 +278,3 @@ def _get_teaching(account: Account) -> list[TextTable]:
             )
         )
     return tables
-
-
-def get_agreement(account: Account, label: str) -> Agreement:
-    """Return the agreement of a label."""
-    return next(a for a in account.agreements if a.label == label)

@@ -19,6 +19,7 @@ from eval.weak import account
 from eval.weak.__main__ import _get_one
 from eval.weak.agreement import Agreement, get_agreement
 from eval.weak.arms import build_arms
+from eval.weak.fidelity import build_fidelity_plan
 from eval.weak.greedy import choose_sums
 from eval.weak.labels import add_noise, choose_labels, get_others
 from eval.weak.parts import get_parts
@@ -246,6 +247,32 @@ def test_an_account_is_of_one_predictor_that_learns_from_weak_labels(mini):
     assert [(t.entry.name, t.task.train_size) for t in plan.trials] == [
         ("acenas:weak=none", 10), ("acenas:weak=flops+params", 10), ("acenas:weak=none", 20)
     ]  # fmt: skip
+
+
+def test_short_trainings_stand_for_as_many_labels_as_they_cost():
+    arms = build_arms(
+        small("nb101"),
+        "acenas",
+        dataset="cifar10",
+        target="valid_acc",
+        label=None,
+        protocol=None,
+        train_sizes=[2, 30],
+        further_sizes=[],
+        repeats=1,
+        metrics=["kendall_tau"],
+        seed=0,
+        settings=(),
+    )
+    found = build_fidelity_plan(arms, ["valid_acc_12", "params", "valid_acc_4+params"])
+    assert found.stands_for == {("valid_acc_12", 18): 2}  # 30 labels would be 270 trainings of 60
+    (trial,) = found.plan.trials
+    assert (trial.entry.name, trial.task.label, trial.task.target) == (
+        "acenas:weak=none",
+        "valid_acc_12",
+        "valid_acc",
+    )
+    assert build_fidelity_plan(arms, ["params"]) is None
 
 
 def test_the_command(tmp_path):
