@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _DRAWN = ("kendall_tau", "tau_beyond_operations")  # properties that gains are drawn against
 _BIASED = 4  # labels whose errors are drawn
 _NAMED = 3
+_STRONG = 0.5  # rank correlation below which no property is said to go with the gain
+_ROOM = 0.2  # share of the x axis to the right of the last point, for its name
 
 
 def write_account(path: Path, account: Account) -> None:
@@ -54,6 +56,8 @@ def get_conclusions(account: Account) -> list[str]:
             mean.setdefault(each.property, []).append(each.spearman or 0.0)
         best = max(mean, key=lambda name: abs(sum(mean[name]) / len(mean[name])))
         rho = sum(mean[best]) / len(mean[best])
+        if abs(rho) < _STRONG:
+            continue
         sentences.append(
             f"Of the properties of a label, {PROPERTIES[best]} goes best with its gain in {metric} "
             f"(Spearman's rho {number(rho, 2, signed=True)}, mean over budgets)."
@@ -88,7 +92,7 @@ def get_plots(account: Account) -> list[Plot]:
 def _plot_gains(account: Account, metric: str, kind: str) -> Plot:
     mine = [worth for worth in account.worth if worth.kind == kind and worth.metric == metric]
     labels = order_labels(mine, metric)
-    what = f"without any, of {account.predictor}" if kind == ALONE else f"{account.beside} alone"
+    what = f"no weak labels, of {account.predictor}" if kind == ALONE else f"{account.beside} alone"
     return Plot(
         name=slug("weak", kind, metric),
         caption=f"{metric}: gain over {what} (better is to the right)",
@@ -116,6 +120,9 @@ def _plot_against(account: Account, metric: str, name: str) -> Plot:
     mine = [w for w in account.worth if w.kind == ALONE and w.metric == metric and own[w.label] is not None]
     size = min((w.train_size for w in mine), default=0)
     found = [w for w in mine if w.train_size == size]
+    values = [float(own[w.label]) for w in found]
+    low, high = min(values, default=0.0), max(values, default=1.0)
+    room = (high - low) or 1.0
     return Plot(
         name=slug("weak", name, metric),
         caption=f"{metric}: gain at {count(size, 'label')} against a property of the weak label: "
@@ -123,16 +130,17 @@ def _plot_against(account: Account, metric: str, name: str) -> Plot:
         x_title=f"{PROPERTIES[name]}, of the weak label with the target",
         y_title=f"gain in {metric}",
         joined=False,
+        x_range=(low - 0.05 * room, high + _ROOM * room),
         series=[
             Series(
                 name="weak labels",
-                x=finite([own[w.label] for w in found]),
+                x=values,
                 y=finite([w.gain for w in found]),
                 low=finite([w.gain_low for w in found]),
                 high=finite([w.gain_high for w in found]),
             )
         ],
-        labels=[(f"  {w.label}", float(own[w.label] or 0.0), w.gain, "left") for w in found],
+        labels=[(f"  {w.label}", x, w.gain, "left") for w, x in zip(found, values, strict=True)],
         note="The tables below say how well each property goes with the gain, also at equal Kendall's tau.",
     )
 
