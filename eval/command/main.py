@@ -13,6 +13,7 @@ COMMANDS = {
     "rank": "eval.rank.__main__",
     "ablate": "eval.ablate.__main__",
     "curve": "eval.curve.__main__",
+    "weak": "eval.weak.__main__",
     "search": "eval.search.__main__",
     "campaign": "eval.campaign.__main__",
     "report": "eval.report.__main__",
