@@ -39,7 +39,7 @@ class Size:
 
 
 FULL = Size(supernet_epochs=60, epochs=6, weak=300, networks=60, batch=4, predictor="ace")
-SHORT = Size(supernet_epochs=4, epochs=2, weak=20, networks=10, batch=2, predictor="gaussian_process")
+SHORT = Size(supernet_epochs=2, epochs=1, weak=12, networks=6, batch=1, predictor="gaussian_process")
 
 
 def write_weak_labels(folder: Path, size: Size) -> Path:

@@ -18,7 +18,7 @@ from support.campaign_worker import label
 from eval.campaign import Campaign
 
 SIZE = os.environ.get("ACERANK_STRESS", "")
-WORKERS, NETWORKS, KILLS = map(int, SIZE.split(",")) if SIZE else (3, 60, 4)
+WORKERS, NETWORKS, KILLS = map(int, SIZE.split(",")) if SIZE else (3, 40, 3)
 WORKER = Path(__file__).parents[2] / "support" / "campaign_worker.py"
 RANKER = "random_order" if SIZE else "gaussian_process"  # of thousands, processes take minutes to fit
 STORAGES = [os.environ["ACERANK_STRESS_STORAGE"]] if "ACERANK_STRESS_STORAGE" in os.environ else ["journal"]
@@ -28,7 +28,7 @@ def run_until(folder: Path, logs: Path, rng: np.random.Generator) -> int:
     """Keep workers running until enough networks were told, killing some; return the number of kills."""
     campaign, killed, started = Campaign(folder), 0, 0
     workers: dict[int, subprocess.Popen] = {}
-    deadline = time.monotonic() + (5400 if SIZE else 100)
+    deadline = time.monotonic() + (5400 if SIZE else 280)
     next_kill = 0.0
     while time.monotonic() < deadline:
         for slot in range(WORKERS):
@@ -56,7 +56,7 @@ def run_until(folder: Path, logs: Path, rng: np.random.Generator) -> int:
     return killed
 
 
-@pytest.mark.timeout(6000 if SIZE else 120)
+@pytest.mark.timeout(6000 if SIZE else 300)
 @pytest.mark.parametrize("storage", STORAGES)
 def test_killed_workers(storage, tmp_path):
     folder, logs = tmp_path / "campaign", tmp_path / "logs"
