@@ -81,6 +81,7 @@ class _Nodes:
         self.is_input = graphs.ops == space.ops.index("input")
         self.is_output = graphs.ops == space.ops.index("output")
         self.identity = np.isin(graphs.ops, space.codes(*space.identity))
+        self.links = graphs.adjacency.any(0)  # (v, v) whether any graph has the edge
         self.has_identity = self.identity.any(0)
         self.zero = np.isin(graphs.ops, [PAD, *space.codes(*space.zero)])
         with np.errstate(over="ignore"):
@@ -104,11 +105,13 @@ class _Nodes:
         out = np.zeros((n, v), np.uint64)
         live = np.zeros((n, v), bool)
         for j in range(v):
-            edges = self.graphs.adjacency[:, :j, j]
-            fed = ((edges > 0) & live[:, :j]).any(1)
+            before = np.flatnonzero(self.links[:j, j])
+            edges = self.graphs.adjacency[:, before, j]
+            fed = ((edges > 0) & live[:, before]).any(1)
             live[:, j] = self.is_input[:, j] | self.is_output[:, j] | (fed & ~self.zero[:, j])
             out[:, j] = (
-                self._apply(j, (edges * out[:, :j]).sum(1, dtype=np.uint64), self.salts[:, j]) * live[:, j]
+                self._apply(j, (edges * out[:, before]).sum(1, dtype=np.uint64), self.salts[:, j])
+                * live[:, j]
             )
         return out, live
 
@@ -155,7 +158,8 @@ def _sources(nodes: _Nodes, out: np.ndarray, live: np.ndarray) -> np.ndarray:
     terms = np.zeros((n, v, v), np.int32)
     sources = np.zeros((n, v, v), np.int32)
     for j in range(v):
-        sources[:, j] = np.einsum("ni,nik->nk", adjacency[:, :j, j], terms[:, :j])
+        before = np.flatnonzero(nodes.links[:j, j])
+        sources[:, j] = np.einsum("ni,nik->nk", adjacency[:, before, j], terms[:, before])
         node = np.zeros((n, v), np.int16)
         if folds:
             same = (out[:, : j + 1] == out[:, j, None]) & live[:, : j + 1] & ~nodes.identity[:, : j + 1]

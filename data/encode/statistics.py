@@ -21,6 +21,7 @@ def path_statistics(graphs: Graphs) -> np.ndarray:
     n, v = graphs.ops.shape
     weights = _group_weights(graphs)
     edges = graphs.adjacency.astype(np.float64)
+    links = graphs.adjacency.any(0)
     is_input = graphs.ops == graphs.space.ops.index(INPUT)
     is_output = graphs.ops == graphs.space.ops.index(OUTPUT)
     groups = weights.shape[2]
@@ -29,12 +30,13 @@ def path_statistics(graphs: Graphs) -> np.ndarray:
     most = np.full((n, v, groups), -np.inf)
     fewest = np.full((n, v, groups), np.inf)
     for j in range(v):
-        into, own, first = edges[:, :j, j], weights[:, j], is_input[:, j]
-        paths[:, j] = np.where(first, 1, (into * paths[:, :j]).sum(1))
-        total[:, j] = np.einsum("ni,nig->ng", into, total[:, :j]) + own * paths[:, j, None]
+        before = np.flatnonzero(links[:j, j])  # in a chain one node, not all earlier ones
+        into, own, first = edges[:, before, j], weights[:, j], is_input[:, j]
+        paths[:, j] = np.where(first, 1, (into * paths[:, before]).sum(1))
+        total[:, j] = np.einsum("ni,nig->ng", into, total[:, before]) + own * paths[:, j, None]
         linked = (into > 0)[:, :, None]
-        longest = np.where(linked, most[:, :j], -np.inf).max(1, initial=-np.inf) + own
-        shortest = np.where(linked, fewest[:, :j], np.inf).min(1, initial=np.inf) + own
+        longest = np.where(linked, most[:, before], -np.inf).max(1, initial=-np.inf) + own
+        shortest = np.where(linked, fewest[:, before], np.inf).min(1, initial=np.inf) + own
         most[:, j] = np.where(first[:, None], 0, longest)
         fewest[:, j] = np.where(first[:, None], 0, shortest)
     ends = is_output[:, :, None]
