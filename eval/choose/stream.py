@@ -11,7 +11,7 @@ from data.errors import InputError
 from data.graphs import Graphs
 from data.spaces.codes import CodeSpace
 
-CHUNK = 16_384  # candidates scored at once
+MOST, CELLS = 32_768, 1 << 22  # candidates scored at once, and entries of their adjacency matrices
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def stream_top(
     n: int | None = None,
     rng: np.random.Generator | None = None,
     exclude: np.ndarray | None = None,
-    chunk: int = CHUNK,
+    chunk: int | None = None,
     progress: Callable[[int], object] = lambda _: None,
 ) -> Streamed:
     """Score a whole space, or a random sample of it, and keep the best networks; memory stays flat.
@@ -51,7 +51,7 @@ def stream_top(
         n: Candidates to draw at random; None for every code of the space.
         rng: Draws them.
         exclude: Canonical hashes of networks that are not kept.
-        chunk: Candidates scored at once.
+        chunk: Candidates scored at once; by default as many as fit into a few hundred MB.
         progress: Called with the number of candidates of each chunk.
 
     Raises:
@@ -60,6 +60,7 @@ def stream_top(
     if keep < 1 or (n is not None and (n < 1 or rng is None)):
         raise InputError("a stream keeps at least one of at least one candidate, and draws from a generator")
     excluded = np.empty(0, np.uint64) if exclude is None else np.unique(exclude)
+    chunk = chunk or min(MOST, CELLS // space.max_nodes**2)
     best = _Best(space, keep, excluded)
     seen = 0
     for codes in _draw(space, n, rng, chunk):
