@@ -17,6 +17,7 @@ def spread(
     *,
     taken: np.ndarray | None = None,
     radius: float | None = None,
+    strict: bool = False,
 ) -> np.ndarray:
     """Return positions (size,) of candidates, best first, no two of one network and no two near each other.
 
@@ -31,6 +32,7 @@ def spread(
         taken: (m, f) encodings of networks that were chosen before.
         radius: Least distance; by default the median distance of a candidate to its nearest neighbour, so
             that direct neighbours of a dense space are near.
+        strict: Whether to return fewer than `size` where only near ones are left.
 
     Raises:
         InputError: There are fewer distinct networks than `size`.
@@ -49,6 +51,8 @@ def spread(
     open_ = np.ones(len(order), bool)
     while len(chosen) < size:
         far = np.flatnonzero(open_ & (gap > limit))
+        if strict and not len(far):
+            break
         left = np.flatnonzero(open_)
         place = int(far[0]) if len(far) else int(left[np.argmax(gap[left])])
         chosen.append(int(order[place]))

@@ -77,8 +77,9 @@ def rank(
         should be trained, 0 for those that were not chosen); and the candidate's own columns. With several
         targets, score to high carry the name of the target, and front counts layers of candidates that no
         other beats, from 1. `attrs` holds "predictor", "estimate" (records: cross-validated mean and interval
-        of each predictor by each metric, and chance), "verdict" (what the estimate says), "notes" and
-        "selection" (what was left out); of the first target where there are several.
+        of each predictor by each metric, and chance), "verdict" (what the estimate says), "verdicts"
+        (of every target), "notes" and "selection" (what was left out); where there are several targets,
+        "predictor", "estimate" and "verdict" are of the first.
 
     Raises:
         UnknownNameError: An unknown name; the closest ones are given.

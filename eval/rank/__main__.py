@@ -97,8 +97,7 @@ def rank(options: Options) -> None:
         repeats=options.repeats,
         **arguments,
     )
-    to_stderr(ranked.attrs["verdict"])
-    for line in ranked.attrs["selection"]:
+    for line in (*ranked.attrs["verdicts"], *ranked.attrs["selection"]):
         to_stderr(line)
     show(ranked, options.format_, options.top)
     if options.out is not None:
@@ -115,7 +114,8 @@ def show(ranked: pd.DataFrame, format_: Format, top: int) -> None:
     first = take_first(ranked, top)
     if format_ is Format.json:
         attrs = {
-            name: ranked.attrs[name] for name in ("predictor", "verdict", "estimate", "notes", "selection")
+            name: ranked.attrs[name]
+            for name in ("predictor", "verdict", "verdicts", "estimate", "notes", "selection")
         }
         records = json.loads(str(first.to_json(orient="records")))
         sys.stdout.write(json.dumps(attrs | {"candidates": records}, indent=2) + "\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -12,7 +13,7 @@ from eval.grid.plan import Loaded, Plan
 from eval.grid.tasks import choose_metrics
 from eval.provenance import code_hash
 from eval.rank.candidates import Labelled
-from eval.report.numbers import number
+from eval.report.numbers import interval, number
 from eval.report.summary import Summary
 from eval.task import Entry, build_trials
 
@@ -51,6 +52,7 @@ def estimate(
     seed: int = 0,
     jobs: int = 1,
     progress: bool = True,
+    top: int = 20,
 ) -> Estimate:
     """Cross-validate predictors and floors on the labelled networks, and choose the best predictor.
 
@@ -63,6 +65,7 @@ def estimate(
         seed: Seed of everything random.
         jobs: Processes; 0 for one a core.
         progress: Show progress on stderr, if that is a terminal.
+        top: Candidates that are to be chosen; what the verdict is about.
     """
     n = len(labelled.rows)
     asked = DEFAULT if predictors is None else predictors
@@ -91,7 +94,7 @@ def estimate(
     able = {each.title for each in chosen}
     name = next(s.predictor for s in ordered if s.predictor in able)
     entry = next(each for each in entries if each.name == name)
-    verdict = _verdict(entry, ordered, n, size) + _top_verdict(entry, summaries)
+    verdict = _verdict(entry, ordered, n, size) + _top_verdict(entry, summaries, top)
     return Estimate(entry, [asdict(s) for s in summaries], verdict, notes)
 
 
@@ -103,13 +106,13 @@ def _covers(asked: Asked, labelled: Labelled) -> bool:
 def _verdict(entry: Entry, ordered: Sequence[Summary], n: int, size: int) -> str:
     own = next(s for s in ordered if s.predictor == entry.name)
     floors = [s for s in ordered if s.predictor.partition(":")[0] in FLOORS and s is not own]
-    interval = (
+    span = (
         "" if own.ci_low is None or own.ci_high is None
         else f" [{number(max(own.ci_low, -1.0), 2)}, {number(min(own.ci_high, 1.0), 2)}]"
     )  # fmt: skip
     text = (
         f"{n:,} labelled networks. In cross-validation ({size:,} to train on) {entry.name} ranks unseen "
-        f"networks with Kendall's tau {number(own.mean, 2)}{interval}; chance is 0"
+        f"networks with Kendall's tau {number(own.mean, 2)}{span}; chance is 0"
     )
     if floors:
         text += f", the best floor ({floors[0].predictor}) reaches {number(floors[0].mean, 2)}"
@@ -120,15 +123,41 @@ def _verdict(entry: Entry, ordered: Sequence[Summary], n: int, size: int) -> str
     return f"{text}."
 
 
-def _top_verdict(entry: Entry, summaries: Sequence[Summary]) -> str:
-    """Return what the front of the list is worth, as far as it was measured."""
-    found = [s for s in summaries if s.predictor == entry.name and s.metric.startswith("regret@")]
-    if not found:
+def choose_shown(metrics: Sequence[str]) -> list[str]:
+    """Return the metrics to read first: of the whole order, of its front, and regret of the front."""
+    fronts = [name for name in metrics if name.startswith("ndcg@")][:1]
+    regrets = sorted((m for m in metrics if m.startswith("regret@")), key=lambda m: int(m.partition("@")[2]))
+    return [CHOSEN_BY, *fronts, *regrets[-1:]]
+
+
+def _top_verdict(entry: Entry, summaries: Sequence[Summary], top: int) -> str:
+    """Return whether to trust the front of the list, as far as it was measured."""
+    own = {s.metric: s for s in summaries if s.predictor == entry.name}
+    _, *fronts = choose_shown([s.metric for s in summaries])
+    if len(fronts) < 2:
         return ""
-    last = max(found, key=lambda s: int(s.metric.partition("@")[2]))
-    k = last.metric.partition("@")[2]
+    ndcg, regret = (own[name] for name in fronts)
+    floors = [s for s in summaries if s.metric == ndcg.metric and s.predictor.partition(":")[0] in FLOORS]
+    floor = max((s for s in floors if s is not ndcg), key=lambda s: s.mean, default=None)
+    if ndcg.ci_low is None or ndcg.ci_high is None:
+        answer = "unknown from one repeat"
+    elif ndcg.chance is not None and ndcg.ci_low <= ndcg.chance:
+        answer = "no, it cannot be told from chance"
+    elif floor is not None and ndcg.ci_low <= floor.mean:
+        answer = f"no more than {floor.predictor}, from which these labels cannot tell it"
+    else:
+        answer = "yes"
+    k = regret.metric.partition("@")[2]
     among = "top network is" if k == "1" else f"top {k} hold one that is"
     return (
-        f" Of the networks held out, its {among} {number(last.mean)} below the best of all on average "
-        f"(chance: {number(last.chance)})."
+        f" Trust this for the top {top}: {answer}. Of the networks held out, its {among} "
+        f"{_write(regret, math.inf)} below the best of all on average (chance: {number(regret.chance)}), "
+        f"and {ndcg.metric} is {_write(ndcg, 1.0)} (chance: {number(ndcg.chance)})."
     )
+
+
+def _write(summary: Summary, most: float) -> str:
+    """Return a mean with its interval, within 0 and `most`."""
+    if summary.ci_low is None or summary.ci_high is None:
+        return number(summary.mean)
+    return interval(summary.mean, max(summary.ci_low, 0.0), min(summary.ci_high, most))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,13 +20,34 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_log = logging.getLogger("acerank")
+RESULTS = ("score", "std", "expected", "low", "high", "top_probability")  # of each target
+
+
+def get_target_names(targets: Sequence[str | None]) -> list[str]:
+    """Return the names of targets without their directions."""
+    return [str(target).partition(":")[0] for target in targets]
+
+
+def get_result_names(targets: Sequence[str | None]) -> set[str]:
+    """Return the names of columns that are added to those of `build_frame`."""
+    several = [f"{result}_{name}" for result in RESULTS for name in get_target_names(targets)]
+    return {"rank", "chosen", *(["front", *several] if len(targets) > 1 else [])}
+
+
 def build_frame(
-    labelled: Labelled, candidates: Candidates, rated: Rated, top: int, rng: np.random.Generator
+    labelled: Labelled,
+    candidates: Candidates,
+    rated: Rated,
+    top: int,
+    rng: np.random.Generator,
+    reserved: Collection[str] = (),
 ) -> pd.DataFrame:
     """Return a row for each candidate, in the order of the candidates.
 
     Columns: score, std, expected, low, high, top_probability (those but the score only from a ranker that
-    says how sure it is), name, nearest, distance, note, and the candidates' own.
+    says how sure it is), name, nearest, distance, note, trained, and the candidates' own, save those
+    that are named like one of these or like one of `reserved`.
     """
     import pandas as pd
 
@@ -40,12 +63,15 @@ def build_frame(
         "nearest": [names[labelled.rows[place]] for place in near],
         "distance": distance,
         "note": candidates.notes,
+        "trained": candidates.twins >= 0,
     }
     frame = pd.DataFrame(columns)
     if candidates.rows is not None:
         for name, values in get_own_columns(labelled.task.bench, candidates.rows).items():
-            if name not in frame.columns:
+            if name not in frame.columns and name not in reserved:
                 frame[name] = values
+            elif name != "name":
+                _log.info("column '%s' of the candidates is left out: a result has this name", name)
     return frame
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from data.errors import InputError
 from eval.grid.plan import Loaded, as_list, load_benchmark
 from eval.rank.candidates import Candidates, Labelled, find_candidates, find_labelled, read_candidates
 from eval.rank.estimate import Estimate, estimate
-from eval.rank.frame import build_frame
+from eval.rank.frame import RESULTS, build_frame, get_result_names, get_target_names
 from eval.rank.ranker import Ranker, Rated
 from eval.rank.selection import Wanted, choose
 from eval.rank.spaces import KEPT, search_space
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from benchmarks.table_options import TableOptions
-
-_OF_TARGET = ("score", "std", "expected", "low", "high", "top_probability")
 
 
 @dataclass(frozen=True)
@@ -65,28 +63,31 @@ class Job:
         loaded = self._load(targets[0])
         labelled = find_labelled(loaded, self.dataset)
         rows = find_candidates(labelled) if self.space is None else None
-        judged = self._estimate(loaded, labelled)
+        judged = self._estimate(loaded, labelled, wanted.top)
         ranker = Ranker(labelled, judged.entry, self.seed)
         candidates = rows or self._search_space(labelled, ranker, wanted)
         rated = ranker.rate(candidates.graphs)
         rng = np.random.default_rng([self.seed, 3])
-        frame = build_frame(labelled, candidates, rated, wanted.top, rng)
-        frame["trained"] = candidates.twins >= 0
+        frame = build_frame(labelled, candidates, rated, wanted.top, rng, get_result_names(targets))
+        verdicts = [judged.verdict]
         if len(targets) > 1:
-            frame = self._add_targets(frame, targets, labelled, candidates, rated)
+            frame, more = self._add_targets(frame, targets, candidates, rated, wanted.top)
+            verdicts += more
         order = _order(frame, several=len(targets) > 1)
         frame = frame.iloc[order].reset_index(drop=True)
         frame.insert(0, "rank", np.arange(1, len(frame) + 1))
-        chosen, selection = choose(frame, candidates.graphs.take(order), wanted)
+        chosen, notes = choose(frame, candidates.graphs.take(order), wanted)
         numbers = np.zeros(len(frame), int)
         numbers[chosen] = np.arange(1, len(chosen) + 1)
         frame.insert(1, "chosen", numbers)
         frame.attrs.update(
             predictor=judged.entry.name,
+            named=wanted.columns,
             estimate=judged.records,
             verdict=judged.verdict,
+            verdicts=verdicts,
             notes=judged.notes,
-            selection=selection,
+            selection=[*self._warn(targets, frame), *notes],
         )
         return frame
 
@@ -97,7 +98,16 @@ class Job:
         weak = as_list(self.weak)
         return load_benchmark(bench, weak, self.trusted_weak, target, offline=self.offline, table=table)
 
-    def _estimate(self, loaded: Loaded, labelled: Labelled) -> Estimate:
+    def _warn(self, targets: Sequence[str | None], frame: pd.DataFrame) -> list[str]:
+        """Return what the front of several targets leaves out."""
+        if self.space is None or len(targets) == 1:
+            return []
+        return [
+            f"of the space '{self.space}', the {len(frame):,} best networks by {targets[0]} are compared by "
+            "all targets; a larger 'keep' compares more"
+        ]
+
+    def _estimate(self, loaded: Loaded, labelled: Labelled, top: int) -> Estimate:
         return estimate(
             loaded,
             labelled,
@@ -107,6 +117,7 @@ class Job:
             seed=self.seed,
             jobs=self.jobs,
             progress=self.progress,
+            top=top,
         )
 
     def _search_space(self, labelled: Labelled, ranker: Ranker, wanted: Wanted) -> Candidates:
@@ -118,48 +129,45 @@ class Job:
         self,
         frame: pd.DataFrame,
         targets: Sequence[str | None],
-        labelled: Labelled,
         candidates: Candidates,
         rated: Rated,
-    ) -> pd.DataFrame:
-        """Return the frame with what is expected of every target, and the layer of each candidate."""
-        names = [str(target).partition(":")[0] for target in targets]
-        frame = frame.rename(columns={name: f"{name}_{names[0]}" for name in _OF_TARGET})
-        points = [rated.scores]
+        top: int,
+    ) -> tuple[pd.DataFrame, list[str]]:
+        """Return the frame with what is expected of every target and layers, and what rankers are worth."""
+        names = get_target_names(targets)
+        frame = frame.rename(columns={name: f"{name}_{names[0]}" for name in RESULTS})
+        points, verdicts = [rated.scores], []
         for target, name in zip(targets[1:], names[1:], strict=True):
             loaded = self._load(target)
             other = find_labelled(loaded, self.dataset)
-            ranker = Ranker(other, self._estimate(loaded, other).entry, self.seed)
-            found = ranker.rate(candidates.graphs)
-            scores, known = _take_known(other, candidates, found.scores, ranker)
-            points.append(scores)
-            columns: dict[str, Any] = {"score": scores, "expected": found.expected}
-            for column, values in columns.items():
+            judged = self._estimate(loaded, other, top)
+            verdicts.append(f"{name}: {judged.verdict}")
+            ranker = Ranker(other, judged.entry, self.seed)
+            found = _take_known(other, candidates, ranker.rate(candidates.graphs), ranker)
+            points.append(found.scores)
+            for column in ("score", "std", "expected", "low", "high"):
+                values = found.scores if column == "score" else getattr(found, column)
                 if values is not None:
-                    frame[f"{column}_{name}"] = values
-            if known is not None and f"expected_{name}" in frame:
-                measured = np.isfinite(known)
-                frame.loc[measured, f"expected_{name}"] = known[measured] * ranker.direction
-        frame["front"] = _get_layers(np.stack(points, axis=1))
-        return frame
+                    frame.insert(list(frame.columns).index("name"), f"{column}_{name}", values)
+        frame.insert(0, "front", _get_layers(np.stack(points, axis=1)))
+        return frame, verdicts
 
 
-def _take_known(
-    labelled: Labelled, candidates: Candidates, scores: np.ndarray, ranker: Ranker
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return scores in which a candidate whose label is known has that in the unit of the scores.
-
-    Returns:
-        The scores (m,), and the known labels (m,), NaN where there is none; None for candidates of a space.
-    """
-    if candidates.rows is None:
-        return scores, None
+def _take_known(labelled: Labelled, candidates: Candidates, rated: Rated, ranker: Ranker) -> Rated:
+    """Return what is said of candidates, of which those with a known label have that, without a deviation."""
+    if candidates.rows is None or rated.std is None or rated.expected is None:
+        return rated
     known = labelled.task.truth[candidates.rows]
     measured = np.isfinite(known)
-    if ranker.predictor.has_std and measured.any():
-        scores = scores.copy()
-        scores[measured] = ranker.predictor.label_units(known[measured])
-    return scores, known
+    if not measured.any():
+        return rated
+    scores = rated.scores.copy()
+    scores[measured] = ranker.predictor.label_units(known[measured])
+    labels = [
+        np.where(measured, known * ranker.direction, values)
+        for values in (rated.expected, rated.low, rated.high)
+    ]
+    return Rated(scores, np.where(measured, 0.0, rated.std), *labels)
 
 
 def _get_layers(points: np.ndarray) -> np.ndarray:

@@ -47,9 +47,10 @@ class Wanted:
             raise InputError(f"the budget must be above 0, not {self.budget}")
 
     @property
-    def restricts(self) -> bool:
-        """Whether it chooses anything but the first candidates."""
-        return self.diverse or bool(self.constraints) or self.budget is not None
+    def columns(self) -> list[str]:
+        """Columns that it refers to."""
+        names = [constraint.column for constraint in self.constraints]
+        return list(dict.fromkeys([*names, *([self.cost] if self.cost else [])]))
 
 
 def choose(ranked: pd.DataFrame, graphs: Graphs, wanted: Wanted) -> tuple[np.ndarray, list[str]]:
@@ -76,11 +77,12 @@ def choose(ranked: pd.DataFrame, graphs: Graphs, wanted: Wanted) -> tuple[np.nda
     if not len(places):
         raise InputError("no candidate is left to choose from")
     if wanted.diverse:
-        some = graphs.take(places)
-        size = len(places) if costs is not None else min(wanted.top, len(places))
-        size = min(size, 5 * wanted.top)
-        utilities = -np.arange(len(places), dtype=float)
-        places = places[spread(utilities, some.canonical_hash(), path_statistics(some.effective()), size)]
+        size = wanted.top
+        if costs is not None and wanted.budget is not None:
+            # What is too costly for the rest of the budget takes a place too, hence some more.
+            size += int(min(5 * (wanted.budget // costs[places].min()), len(places)))
+        places, more = _spread(graphs, places, min(size, len(places)), wanted.top)
+        notes += more
     if costs is None or wanted.budget is None:
         return places[: wanted.top], notes
     chosen, spent = [], 0.0
@@ -93,6 +95,17 @@ def choose(ranked: pd.DataFrame, graphs: Graphs, wanted: Wanted) -> tuple[np.nda
         raise InputError(f"the budget {wanted.budget:g} buys no candidate: the cheapest costs {cheapest:g}")
     notes.append(f"{len(chosen):,} candidates cost {spent:.6g} of {wanted.budget:.6g} ({wanted.cost})")
     return np.array(chosen), notes
+
+
+def _spread(graphs: Graphs, places: np.ndarray, size: int, top: int) -> tuple[np.ndarray, list[str]]:
+    """Return up to `size` places, best first, no two near twins, and a note if there are fewer than `top`."""
+    some = graphs.take(places)
+    utilities = -np.arange(len(places), dtype=float)
+    features = path_statistics(some.effective())
+    apart = places[spread(utilities, some.canonical_hash(), features, size, strict=True)]
+    if len(apart) >= min(top, len(places)):
+        return apart, []
+    return apart, [f"only {len(apart):,} candidates are apart: each other one is a near twin of one of them"]
 
 
 def _keep_constraints(

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from eval.rank.estimate import choose_shown
 from eval.report.numbers import half_width, interval, number
 from eval.report.table import TextTable
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_METRICS = 4  # columns of the estimate
 _WIDEST = 48  # characters of a cell
-_COLUMNS = 6  # of the candidates' own
 
 
 def build_tables(ranked: pd.DataFrame, top: int) -> list[TextTable]:
@@ -33,7 +32,7 @@ def take_first(ranked: pd.DataFrame, top: int) -> pd.DataFrame:
 
 
 def _estimate(records: list[dict[str, Any]], chosen: str) -> TextTable:
-    metrics = list(dict.fromkeys(record["metric"] for record in records))[:_METRICS]
+    metrics = choose_shown(list(dict.fromkeys(record["metric"] for record in records)))
     cells = {(record["predictor"], record["metric"]): record for record in records}
     first = metrics[0]
     names = sorted(
@@ -60,12 +59,8 @@ def _candidates(ranked: pd.DataFrame, top: int) -> TextTable:
     first = take_first(ranked, top)
     texts = [_describe(row) for row in first.to_dict("records")]
     shown = list(dict.fromkeys(name for row in texts for name in row))
-    names = [str(name) for name in first["name"]]
-    own = [
-        column
-        for column in first.columns[list(first.columns).index("trained") + 1 :]
-        if column != "front" and [str(value) for value in first[column]] != names
-    ][:_COLUMNS]
+    results = list(first.columns)[: list(first.columns).index("trained") + 1]
+    own = [name for name in ranked.attrs["named"] if name not in results]
     last = ["note"] if any(first["note"]) else []
     rows = [
         [*(text.get(name, "") for name in shown), *(_text(row[name]) for name in (*own, *last))]
