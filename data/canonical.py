@@ -81,8 +81,8 @@ class _Nodes:
         self.is_input = graphs.ops == space.ops.index("input")
         self.is_output = graphs.ops == space.ops.index("output")
         self.identity = np.isin(graphs.ops, space.codes(*space.identity))
-        self.links = graphs.adjacency.any(0)  # (v, v) whether any graph has the edge
-        self.has_identity = self.identity.any(0)
+        self.links = graphs.adjacency.max(0, initial=0) > 0  # (v, v) whether any graph has the edge
+        self.has_identity = np.asarray(self.identity.any(0))
         self.zero = np.isin(graphs.ops, [PAD, *space.codes(*space.zero)])
         with np.errstate(over="ignore"):
             table = mix(np.arange(1, len(space.ops) + 1, dtype=np.uint64) * GOLDEN)

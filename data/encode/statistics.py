@@ -21,7 +21,7 @@ def path_statistics(graphs: Graphs) -> np.ndarray:
     n, v = graphs.ops.shape
     weights = _group_weights(graphs)
     edges = graphs.adjacency.astype(np.float64)
-    links = graphs.adjacency.any(0)
+    links = graphs.adjacency.max(0, initial=0) > 0
     is_input = graphs.ops == graphs.space.ops.index(INPUT)
     is_output = graphs.ops == graphs.space.ops.index(OUTPUT)
     groups = weights.shape[2]

@@ -142,7 +142,7 @@ def _top_verdict(entry: Entry, summaries: Sequence[Summary], top: int) -> str:
     if ndcg.ci_low is None or ndcg.ci_high is None:
         answer = "unknown from one repeat"
     elif ndcg.chance is not None and ndcg.ci_low <= ndcg.chance:
-        answer = "no, it cannot be told from chance"
+        answer = f"not on this evidence ({ndcg.repeats} repeats cannot tell it from chance)"
     elif floor is not None and ndcg.ci_low <= floor.mean:
         answer = f"no more than {floor.predictor}, from which these labels cannot tell it"
     else:

@@ -155,7 +155,7 @@ class Job:
 
 def _take_known(labelled: Labelled, candidates: Candidates, rated: Rated, ranker: Ranker) -> Rated:
     """Return what is said of candidates, of which those with a known label have that, without a deviation."""
-    if candidates.rows is None or rated.std is None or rated.expected is None:
+    if candidates.rows is None or rated.std is None:
         return rated
     known = labelled.task.truth[candidates.rows]
     measured = np.isfinite(known)
@@ -163,11 +163,12 @@ def _take_known(labelled: Labelled, candidates: Candidates, rated: Rated, ranker
         return rated
     scores = rated.scores.copy()
     scores[measured] = ranker.predictor.label_units(known[measured])
-    labels = [
-        np.where(measured, known * ranker.direction, values)
+    labels = known * ranker.direction
+    expected, low, high = (
+        None if values is None else np.where(measured, labels, values)
         for values in (rated.expected, rated.low, rated.high)
-    ]
-    return Rated(scores, np.where(measured, 0.0, rated.std), *labels)
+    )
+    return Rated(scores, np.where(measured, 0.0, rated.std), expected, low, high)
 
 
 def _get_layers(points: np.ndarray) -> np.ndarray:

@@ -114,6 +114,25 @@ def test_counts_of_whole_spaces(name: str) -> None:
         assert len(np.unique(get(name).graphs(codes).canonical_hash())) == networks
 
 
+def test_nb101_codes_lose_the_vertices_that_are_on_no_path() -> None:
+    rng = np.random.default_rng(0)
+    edges, ops = rng.random((500, 21)) < rng.choice([0.1, 0.3, 0.5], (500, 1)), rng.integers(0, 3, (500, 5))
+    codes = np.concatenate([edges, ops], axis=1).astype(np.int8)
+    graphs, valid = NB101.graphs(codes), NB101.valid(codes)
+    for row, code in enumerate(codes):
+        matrix = np.zeros((7, 7), int)
+        matrix[np.triu_indices(7, 1)] = code[:21]
+        reach = np.linalg.matrix_power(matrix + np.eye(7, dtype=int), 6) > 0
+        kept = [i for i in range(7) if i in (0, 6) or (reach[0, i] and reach[i, 6])]
+        size = len(kept)
+        assert graphs.n_nodes[row] == size
+        assert (graphs.adjacency[row, :size, :size] == matrix[np.ix_(kept, kept)]).all()
+        assert graphs.adjacency[row].sum() == matrix[np.ix_(kept, kept)].sum()
+        assert (graphs.ops[row, 1 : size - 1] == code[20:][kept[1:-1]]).all()
+        assert (graphs.ops[row, size:] == -1).all()
+        assert valid[row] == (0 < matrix[np.ix_(kept, kept)].sum() <= 9)
+
+
 def test_large_spaces_are_not_enumerated() -> None:
     with pytest.raises(InputError, match=r"9.12e\+18 codes; at most 10,000,000 are enumerated: use sample"):
         get("darts").enumerate()

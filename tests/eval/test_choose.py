@@ -56,6 +56,14 @@ def test_a_batch_holds_no_network_twice() -> None:
         spread(features[:, 0], np.arange(20) // 2, features, 11)
 
 
+def test_a_strict_batch_is_smaller_rather_than_near() -> None:
+    pairs = np.repeat(np.arange(0.0, 40.0, 10.0), 2)[:, None] + np.tile([0.0, 0.1], 4)[:, None]
+    utilities = np.arange(8.0)
+    strict = spread(utilities, np.arange(8), pairs, 6, strict=True)
+    assert strict.tolist() == [7, 5, 3, 1]
+    assert len(spread(utilities, np.arange(8), pairs, 6)) == 6
+
+
 def test_the_nearest_known_network() -> None:
     known = np.array([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])
     place, distance = find_nearest(np.array([[9.0, 1.0], [0.0, 0.0], [1.0, 8.0]]), known)

@@ -10,9 +10,11 @@ import pytest
 
 from benchmarks import load
 from data.errors import InputError
+from data.graphs import Graphs
 from data.spaces.edges import NB201
 from eval import rank
-from predictors import get
+from eval.rank.ranker import Ranker
+from predictors import Predictor, get
 
 OPERATIONS = {"conv3": 1.0, "conv5": 1.3, "pool": 0.3, "skip": 0.1}
 QUICK = "random_forest:n_estimators=5"
@@ -81,6 +83,44 @@ def test_labels_to_expect_are_in_the_unit_of_the_table(tmp_path: Path) -> None:
     assert frame["top_probability"].sum() == pytest.approx(20)
 
 
+class _Exact(Predictor):
+    """Knows the distribution of each label: its normal score is that of its number, plus noise."""
+
+    has_std = True
+    normal_labels = True
+
+    def _fit(self, graphs: Graphs, y: np.ndarray, seed: int) -> None:
+        del graphs, y, seed
+
+    def _predict(self, graphs: Graphs) -> np.ndarray:
+        return np.array([MEANS[tuple(ops)] for ops in graphs.ops.tolist()])
+
+    def _predict_std(self, graphs: Graphs) -> tuple[np.ndarray, np.ndarray]:
+        return self._predict(graphs), np.full(len(graphs), 0.6)
+
+
+MEANS: dict[tuple[int, ...], float] = {}
+
+
+def test_intervals_of_normal_scores_hold_four_of_five_labels() -> None:
+    graphs = NB201.graphs(NB201.enumerate()[::2])
+    graphs = graphs.take(graphs.unique()[0])
+    draw = np.random.default_rng(0)
+    means = 0.8 * draw.standard_normal(len(graphs))
+    MEANS.update(zip(map(tuple, graphs.effective().ops.tolist()), means, strict=True))
+    means = np.array([MEANS[tuple(ops)] for ops in graphs.effective().ops.tolist()])
+    labels = 95 - np.exp(1 - (means + 0.6 * draw.standard_normal(len(means))))  # skewed, as accuracies are
+    ranker = Ranker.__new__(Ranker)
+    ranker.direction = 1
+    ranker.predictor = _Exact().fit(graphs.take(slice(0, 1000)), labels[:1000])
+    rated = ranker.rate(graphs.take(slice(1000, None)))
+    assert rated.low is not None
+    assert rated.high is not None
+    truth = labels[1000:]
+    assert ((rated.low <= truth) & (truth <= rated.high)).mean() == pytest.approx(0.8, abs=0.03)
+    assert (truth < rated.low).mean() == pytest.approx(0.1, abs=0.03)
+
+
 def test_a_label_of_which_less_is_better(tmp_path: Path) -> None:
     table = write_chains(tmp_path / "own.csv", 40, 10)
     frame = rank(table, "gaussian_process", target="acc:min", repeats=1)
@@ -145,7 +185,42 @@ def test_two_targets_put_what_no_other_candidate_beats_first(tmp_path: Path) -> 
     beaten = [((points >= p).all(1) & (points > p).any(1)).any() for p in points]
     assert list(frame["front"] > 1) == beaten
     assert frame["front"].is_monotonic_increasing
-    assert {"expected_acc", "expected_latency"} <= set(frame.columns)
+    for target in ("acc", "latency"):
+        low, middle, high = (frame[f"{name}_{target}"] for name in ("low", "expected", "high"))
+        assert (low < middle).all()
+        assert (middle < high).all()
+    assert len(frame.attrs["verdicts"]) == 2
+
+
+def test_columns_of_the_table_named_like_results_are_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    table = write_costs(tmp_path / "own.csv", 30, 10)
+    table.write_text(table.read_text("utf-8").replace("comment", "rank", 1), "utf-8")
+    with caplog.at_level("INFO", logger="acerank"):
+        frame = rank(table, QUICK, target="acc", repeats=1)
+    assert list(frame["rank"]) == list(range(1, 11))
+    assert "column 'rank' of the candidates is left out" in caplog.text
+
+
+@pytest.mark.parametrize(("shuffled", "answer"), [(False, "yes"), (True, "not")])
+def test_whether_to_trust_the_front(shuffled: bool, answer: str, tmp_path: Path) -> None:
+    table = write_chains(tmp_path / "own.csv", 60, 8)
+    if shuffled:
+        lines = [line.split(",") for line in table.read_text("utf-8").splitlines()]
+        labels = np.random.default_rng(1).permutation([line[6] for line in lines[1:61]])
+        for line, label in zip(lines[1:61], labels, strict=True):
+            line[6] = str(label)
+        table.write_text("\n".join(map(",".join, lines)) + "\n", "utf-8")
+    verdict = rank(table, "gaussian_process", target="acc", repeats=4, top=5).attrs["verdict"]
+    assert (f"Trust this for the top 5: {answer}" in verdict) or (shuffled and "do not trust" in verdict)
+
+
+def test_too_few_labels_for_an_estimate(tmp_path: Path) -> None:
+    frame = rank(write_chains(tmp_path / "own.csv", 6, 8), target="acc")
+    assert "too few to say" in frame.attrs["verdict"]
+    assert frame.attrs["estimate"] == []
+    assert len(frame) == 8
 
 
 def test_a_space_is_searched_for_what_the_table_does_not_hold() -> None:

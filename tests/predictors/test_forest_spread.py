@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestRegressor
 
-from predictors.forest_spread import ForestSpread
+from predictors.forest_spread import ForestSpread, predict_mean
 
 
 def noisy(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -20,6 +20,7 @@ def test_the_mean_is_that_of_the_forest_to_the_last_digit() -> None:
     forest = RandomForestRegressor(20, random_state=0).fit(x, y)
     mean, std = ForestSpread.measure(forest, x, y).predict(forest, x)
     np.testing.assert_array_equal(mean, forest.predict(x))
+    np.testing.assert_array_equal(predict_mean(forest, x), forest.predict(x))
     trees = np.stack([tree.predict(x) for tree in forest.estimators_])
     np.testing.assert_allclose(std / trees.std(0), (std / trees.std(0))[0])
 
