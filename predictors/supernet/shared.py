@@ -22,8 +22,18 @@ from data.spaces.edges import EdgeSpace
 from predictors.supernet.edges import Cell, EdgeNetwork, Reduction, live_edges
 from predictors.supernet.evaluate import BATCH, GPU_BATCH, Judgement, autocast, every_member
 from predictors.supernet.images import Split
-from predictors.supernet.layers import ReluConvBn
-from predictors.supernet.linear import Folded, Linear, Shape, Statistics, flat, images, mean_statistics
+from predictors.supernet.layers import AvgPool, ReluConvBn
+from predictors.supernet.linear import (
+    Folded,
+    Kernel,
+    Linear,
+    Shape,
+    Statistics,
+    flat,
+    images,
+    mean_statistics,
+    relu,
+)
 from predictors.supernet.network import Network, Plan
 
 CACHE_BYTES = 512 * 2**20  # a core's share of memory, and room for the values of one prefix
@@ -73,7 +83,7 @@ class CellStep:
                 nodes[target] = value if before is None else before + value
             else:
                 if linear.norm is not None:
-                    value = positive[source] = positive[source] if source in positive else F.relu(value)
+                    value = positive[source] = positive[source] if source in positive else relu(value)
                 new = apply(edge, linear, value, before if target in owned else None)
                 nodes[target] = new if before is None or target in owned else new.add_(before)
             if before is not None or linear is not None:
@@ -99,7 +109,7 @@ class Between:
         del plan
         x = rows
         for place, linear in enumerate(self.chain):
-            x = apply(place, linear, F.relu(x), None)
+            x = apply(place, linear, relu(x), None)
         return x if self.shortcut is None else apply(len(self.chain), self.shortcut, rows, x)
 
 
@@ -172,26 +182,29 @@ class SharedJudge:
             for cell in stage:  # pyright: ignore[reportGeneralTypeIssues]
                 yield self._cell_step(cell, self.shape)
 
-    def _linear(self, module: nn.Module | Callable[[Tensor], Tensor], shape: Shape, out: Shape) -> Linear:
-        """Return the linear part of a module, its ReLU left out."""
-        operation, norm = (module.conv, module.norm) if isinstance(module, ReluConvBn) else (module, None)
-        return Linear(operation, norm, shape, out, dtype=self.dtype, device=self.split.x.device)
+    def _linear(self, module: ReluConvBn | Kernel, shape: Shape, out: Shape) -> Linear:
+        """Return a kernel, or the linear part of a module, its ReLU left out."""
+        if isinstance(module, Kernel):
+            return Linear(module, None, shape, out, self.dtype)
+        return Linear(Kernel.from_conv(module.conv), module.norm, shape, out, self.dtype)
 
     def _cell_step(self, cell: Cell, shape: Shape) -> CellStep:
-        places = {
-            (edge, op): self._linear(cell.ops[name], shape, shape)
-            for edge in range(len(self.space.edges))
-            for op, kind in enumerate(self.space.edge_ops)
-            if (name := f"{edge}_{kind}") in cell.ops
-        }
+        places = {}
+        for edge in range(len(self.space.edges)):
+            for op, kind in enumerate(self.space.edge_ops):
+                name = f"{edge}_{kind}"
+                if name in cell.ops:
+                    module = cell.ops[name]
+                    if isinstance(module, AvgPool):
+                        module = Kernel.mean(shape, self.split.x.device)
+                    places[edge, op] = self._linear(module, shape, shape)
         return CellStep(places, self.space)
 
     def _between(self, module: nn.Module, shape: Shape, halved: Shape) -> Between:
         if not isinstance(module, Reduction):
             return Between((self._linear(module, shape, halved),), None)
         chain = self._linear(module.first, shape, halved), self._linear(module.second, halved, halved)
-        shortcut = self._linear(lambda x: module.shortcut(module.pool(x)), shape, halved)
-        return Between(chain, shortcut)
+        return Between(chain, self._linear(Kernel.halving(module.shortcut), shape, halved))
 
     @staticmethod
     def _sum(terms: Sequence[Tensor]) -> Tensor:
@@ -207,7 +220,9 @@ class SharedJudge:
         for step in self.steps[1:]:
             found: dict[int, tuple[Linear, list[Statistics | None]]] = {}
 
-            def apply(place: int, linear: Linear, rows: Tensor, onto: Tensor | None, found: Any = found) -> Tensor:
+            def apply(
+                place: int, linear: Linear, rows: Tensor, onto: Tensor | None, found: Any = found
+            ) -> Tensor:
                 y, statistics = linear.normalise(rows)
                 found.setdefault(place, (linear, []))[1].append(statistics)
                 return y if onto is None else onto.add_(y)
@@ -260,7 +275,7 @@ class SharedJudge:
         def compute() -> Value:
             value = self._node(source, plan, live)
             if linear.norm is not None:
-                value = self._cached(("relu", source, key), lambda value=value: value.each(F.relu))
+                value = self._cached(("relu", source, key), lambda value=value: value.each(relu))
             seen, statistics = zip(*map(linear.normalise, value.seen), strict=True)
             return Value(seen, linear.fold(mean_statistics(statistics))(value.held))
 
