@@ -141,6 +141,19 @@ def score(
             help="Training images for recomputing batch-norm statistics per architecture; 0 to skip.",
         ),
     ] = 1000,
+    recalibrations: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Sets of such images: scores are the mean over them, and take as many times."
+        ),
+    ] = 1,
+    shared: Annotated[
+        bool,
+        typer.Option(
+            "--shared/--one-by-one",
+            help="Compute once what cells share: the same scores up to rounding, faster.",
+        ),
+    ] = True,
     test: Annotated[
         bool, typer.Option("--test", help="Score on the test images instead of the held-out ones.")
     ] = False,
@@ -148,10 +161,10 @@ def score(
     average_twins: Annotated[
         bool,
         typer.Option(
-            "--average-twins",
+            "--average-twins/--no-average-twins",
             help="Average the scores of isomorphic networks, whose weights in the supernet differ.",
         ),
-    ] = False,
+    ] = True,
     prefix: Annotated[str, typer.Option(help="Columns are PREFIX_acc, _loss, _flops, _params.")] = "supernet",
     amp: opt.Amp = False,
     device: opt.Device = "auto",
@@ -182,6 +195,8 @@ def score(
         opt.image_settings(images, size, train_images, valid_images),
         settings,
         recalibrate=recalibrate,
+        recalibrations=recalibrations,
+        shared=shared,
         test=test,
         proxy_batch=proxy_batch,
         seed=seed,

@@ -200,7 +200,7 @@ def _adding() -> Callable[..., Tensor] | None:
     It is what torch's compiler emits; a build of torch without it adds afterwards.
     """
     try:
-        return torch.ops.mkldnn._convolution_pointwise_.binary  # noqa: SLF001  # there is no public name
+        return torch.ops.mkldnn._convolution_pointwise_.binary  # there is no public name
     except AttributeError:
         return None
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import torch
+from torch import Tensor
 
 from data import spaces
 from data.errors import InputError
@@ -18,12 +20,13 @@ from data.names import check_name
 from data.table import Column, Table
 from predictors.supernet.alone import build, check_fits
 from predictors.supernet.counts import ImageShape
-from predictors.supernet.evaluate import judge, recalibrate
+from predictors.supernet.evaluate import Judgement, judge, recalibrate
 from predictors.supernet.families import network_class
 from predictors.supernet.images import TENTH, Images, ImageSettings, load
 from predictors.supernet.network import Network, Plan
 from predictors.supernet.parts import Parts, Record, run_parts
 from predictors.supernet.proxies import PROXIES, Probe
+from predictors.supernet.shared import SharedJudge
 from predictors.supernet.weights import Supernet, load_network, read_supernet
 
 CHUNK = 20  # architectures in a part: what a run that is stopped loses at most, in each process
@@ -40,6 +43,9 @@ class ScoreJob:
         supernet: Weights to score with; None to compute zero-cost proxies only.
         recalibrate: Training images from which each architecture's batch-norm statistics are taken; 0 to
             use the supernet's running ones, which mix all architectures.
+        recalibrations: Sets of that many images; scores are the mean over them.
+        shared: Whether to compute once what cells share, where the family can; the scores are the same up to
+            rounding.
         proxies: Zero-cost proxies of untrained networks.
         test: Whether to score on the test images even if others are held out.
         proxy_batch: Training images that a proxy sees.
@@ -53,6 +59,8 @@ class ScoreJob:
     images: ImageSettings
     supernet: Supernet | None = None
     recalibrate: int = 1000
+    recalibrations: int = 1
+    shared: bool = True
     proxies: tuple[str, ...] = ()
     test: bool = False
     proxy_batch: int = 64
@@ -137,6 +145,11 @@ def run(
     check_fits(kind, space, job.settings, images, kind.plans(space.graphs(codes[:1]))[0])
     most = len(images.train)
     job = replace(job, recalibrate=min(job.recalibrate, most), proxy_batch=min(job.proxy_batch, most))
+    if job.recalibrations < 1 or job.recalibrations * job.recalibrate > most:
+        raise InputError(
+            f"{job.recalibrations} recalibrations of {job.recalibrate} images need at least one set, and no more "
+            f"than the {most} training images: use fewer"
+        )
     if job.supernet is not None:
         load_network(job.supernet, images)
     parts = Parts(folder, {**job.identity(), "hash": images.content_hash})
@@ -181,7 +194,9 @@ def _part_name(texts: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
 
 
-_worker: tuple[ScoreJob, Images, Network | None] | None = None
+Judge = Callable[[Plan], Judgement]
+
+_worker: tuple[ScoreJob, Images, list[Judge]] | None = None
 
 
 def _setup(job: ScoreJob) -> None:
@@ -189,23 +204,38 @@ def _setup(job: ScoreJob) -> None:
     global _worker
     torch.set_num_threads(1)
     images = load(job.images).to(job.device)
-    _worker = job, images, load_network(job.supernet, images) if job.supernet else None
+    network = load_network(job.supernet, images) if job.supernet else None
+    _worker = job, images, [] if network is None else judges(job, network, images)
+
+
+def judges(job: ScoreJob, network: Network, images: Images) -> list[Judge]:
+    """Return what evaluates an architecture: once for each set of images that statistics come from."""
+    split = images.valid if job.held_out else images.test
+    sets = [images.train.x[i * job.recalibrate :][: job.recalibrate] for i in range(job.recalibrations)]
+    if job.shared and job.recalibrate and SharedJudge.suits(network):
+        return [SharedJudge(network, x, split, amp=job.amp).judge for x in sets]
+
+    def judge_with(x: Tensor, plan: Plan) -> Judgement:
+        if job.recalibrate:
+            recalibrate(network, plan, x, amp=job.amp)
+        return judge(network, plan, split, amp=job.amp)
+
+    return [partial(judge_with, x) for x in sets]
 
 
 def _part(codes: list[list[int]]) -> Record:
     """Score some architectures."""
     if _worker is None:
         raise RuntimeError("_setup must run before any part")
-    job, images, supernet = _worker
+    job, images, found = _worker
     kind, space = network_class(job.space), spaces.get(job.space)
     record: Record = {}
     for plan in kind.plans(space.graphs(np.array(codes))):
         scores: dict[str, float] = {}
-        if supernet is not None:
-            if job.recalibrate:
-                recalibrate(supernet, plan, images.train.x[: job.recalibrate], amp=job.amp)
-            result = judge(supernet, plan, images.valid if job.held_out else images.test, amp=job.amp)
-            scores |= {"acc": float(result.accuracy), "loss": float(result.loss)}
+        if found:
+            results = [one(plan) for one in found]
+            scores["acc"] = float(np.mean([float(result.accuracy) for result in results]))
+            scores["loss"] = float(np.mean([float(result.loss) for result in results]))
         if job.proxies:
             network = build(kind, space, job.settings, images, [job.seed], [plan])
             probe = Probe(network, plan, images.train.take(slice(0, job.proxy_batch)))
@@ -249,5 +279,6 @@ def _table(
 def _images_note(job: ScoreJob) -> str:
     held_out = "a tenth of the training" if job.images.valid == TENTH else f"{job.images.valid} held-out"
     images = f"{held_out} images" if job.held_out else "test images"
-    norms = f"statistics from {job.recalibrate} images" if job.recalibrate else "running statistics"
+    times = f"{job.recalibrations} times " if job.recalibrations > 1 else ""
+    norms = f"statistics from {times}{job.recalibrate} images" if job.recalibrate else "running statistics"
     return f"evaluated on {images}, {norms}"

@@ -36,6 +36,7 @@ from predictors.supernet.linear import (
 )
 from predictors.supernet.network import Network, Plan
 
+AT_ONCE = 1000  # images on a CPU: fewer cost calls, more do not stay in its cache
 CACHE_BYTES = 512 * 2**20  # a core's share of memory, and room for the values of one prefix
 
 Apply = Callable[[int, Linear, Tensor, Tensor | None], Tensor]
@@ -132,7 +133,7 @@ class SharedJudge:
         self.network, self.split, self.amp = network, split, amp
         self.space: EdgeSpace = network.space  # pyright: ignore[reportAttributeAccessIssue]
         self.dtype = torch.bfloat16 if amp else torch.float32
-        self.batch = BATCH if x.device.type == "cpu" else GPU_BATCH
+        self.batch = AT_ONCE if x.device.type == "cpu" else GPU_BATCH
         with torch.no_grad():
             self.stem, side = self._stem(x)
             self.steps = list(self._steps(side))
@@ -246,7 +247,19 @@ class SharedJudge:
         """Return the values whose sum the first cell's output is."""
         live = live_edges(self.space, plan)
         last = self.space.cell_nodes - 1
-        return [self._edge(edge, plan, live) for edge in live if self.space.edges[edge][1] == last]
+        into = [edge for edge in live if self.space.edges[edge][1] == last]
+        if len(into) < 3:
+            return [self._edge(edge, plan, live) for edge in into]
+        *most, one = into  # cells in order differ in the last edge first
+        key = tuple((edge, plan[edge], self._key(self.space.edges[edge][0], plan, live)) for edge in most)
+        return [
+            self._cached(("sum", key), lambda: self._total([self._edge(edge, plan, live) for edge in most])),
+            self._edge(one, plan, live),
+        ]
+
+    def _total(self, values: Sequence[Value]) -> Value:
+        seen = tuple(self._sum(parts) for parts in _batches(values))
+        return Value(seen, self._sum([value.held for value in values]))
 
     def _key(self, node: int, plan: Plan, live: Sequence[int]) -> Any:  # noqa: ANN401  # nested tuples
         """Return what the value of a node depends on."""
@@ -258,12 +271,10 @@ class SharedJudge:
             return self.stem
         into = [edge for edge in live if self.space.edges[edge][1] == node]
 
-        def compute() -> Value:
-            values = [self._edge(edge, plan, live) for edge in into]
-            seen = tuple(self._sum(parts) for parts in _batches(values))
-            return Value(seen, self._sum([value.held for value in values]))
-
-        return self._cached(("node", node, self._key(node, plan, live)), compute)
+        return self._cached(
+            ("node", node, self._key(node, plan, live)),
+            lambda: self._total([self._edge(edge, plan, live) for edge in into]),
+        )
 
     def _edge(self, edge: int, plan: Plan, live: Sequence[int]) -> Value:
         source = self.space.edges[edge][0]
