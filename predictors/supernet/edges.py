@@ -85,8 +85,22 @@ class EdgeNetwork(Network):
 
     @staticmethod
     def computed(space: EdgeSpace, plan: Plan) -> Plan:
-        """Return the operations of the edges that reach the output."""
-        return tuple((edge, plan[edge]) for edge in live_edges(space, plan))
+        """Return the output as a sum of operations on sums.
+
+        Convolutions carry their edge, which has its own weights. Pooling has none, and that of a sum is the sum
+        of poolings; the identity is nothing but its input. So cells that differ only in where these stand are
+        one computation up to rounding: there are 7,548 in the 15,625 cells of NAS-Bench-201.
+        """
+        sums: dict[int, list[Plan]] = {0: [()]}
+        for edge in live_edges(space, plan):
+            (source, target), name = space.edges[edge], space.edge_ops[plan[edge]]
+            terms = sorted(sums[source])
+            if name in CONV_KERNELS:
+                terms = [(name, edge, tuple(terms))]
+            elif name not in space.identity:
+                terms = [(name, -1, (term,)) for term in terms]
+            sums.setdefault(target, []).extend(terms)
+        return tuple(sorted(sums.get(space.cell_nodes - 1, [])))
 
     @classmethod
     def counts(cls, space: EdgeSpace, settings: EdgeSettings, graphs: Graphs, shape: ImageShape) -> Counts:

@@ -7,7 +7,7 @@ rows (n, h · w · c) here: channels last, flattened.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -132,11 +132,7 @@ class Linear:
         y = Folded(self, self.weight, None)(rows)
         if self.norm is None:
             return y, None
-        norm, count = self.norm, len(rows) * self.out.positions
-        shown, mean, inverse = torch.native_batch_norm(
-            images(y, self.out), norm.weight, norm.bias, None, None, True, 0.0, norm.eps
-        )
-        return flat(shown), (mean, (inverse**-2 - norm.eps) * (count / (count - 1)))
+        return normalised(self.norm, y, self.out)
 
     def fold(self, statistics: Statistics | None) -> Folded:
         """Return the operation with a norm of these statistics."""
@@ -215,10 +211,16 @@ def relu(rows: Tensor) -> Tensor:
     return F.relu(rows)
 
 
-def mean_statistics(batches: list[Statistics | None]) -> Statistics | None:
-    """Return the mean over batches; None where there is no norm."""
-    known = [statistics for statistics in batches if statistics is not None]
-    if not known:
-        return None
-    means, variances = zip(*known, strict=True)
+def normalised(norm: nn.BatchNorm2d, rows: Tensor, shape: Shape) -> tuple[Tensor, Statistics]:
+    """Return rows normalised by their own statistics, and these."""
+    count = len(rows) * shape.positions
+    y, mean, inverse = torch.native_batch_norm(
+        images(rows, shape), norm.weight, norm.bias, None, None, True, 0.0, norm.eps
+    )
+    return flat(y), (mean, (inverse**-2 - norm.eps) * (count / (count - 1)))
+
+
+def mean_statistics(batches: Sequence[Statistics | None]) -> Statistics:
+    """Return the mean over batches, of those that have statistics."""
+    means, variances = zip(*(one for one in batches if one is not None), strict=True)
     return torch.stack(means).mean(0), torch.stack(variances).mean(0)

@@ -147,8 +147,8 @@ def run(
     job = replace(job, recalibrate=min(job.recalibrate, most), proxy_batch=min(job.proxy_batch, most))
     if job.recalibrations < 1 or job.recalibrations * job.recalibrate > most:
         raise InputError(
-            f"{job.recalibrations} recalibrations of {job.recalibrate} images need at least one set, and no more "
-            f"than the {most} training images: use fewer"
+            f"{job.recalibrations} recalibrations of {job.recalibrate} images: give at least one, and no "
+            f"more than the {most} training images allow"
         )
     if job.supernet is not None:
         load_network(job.supernet, images)

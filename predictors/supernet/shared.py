@@ -1,9 +1,10 @@
 """Scoring many cells quickly: what they share is computed once, batch norms become part of the weights.
 
-The results are those of `evaluate.recalibrate` and `evaluate.judge`, up to rounding. Cells share the stem and,
-in the first cell of the network, every value that comes from the same operations; with cells in lexicographic
-order most of these are in the cache. Everywhere else norms are folded into the operations before them as soon
-as their statistics are known, and operations on small maps are matrix products (`linear`).
+The results are those of `evaluate.recalibrate` and `evaluate.judge`, up to rounding. Cells share the stem
+and, in the first cell of the network, every value that comes from the same operations; with cells in
+lexicographic order most of these are in the cache. Everywhere else norms are folded into the operations
+before them as soon as their statistics are known, and operations on small maps are matrix products
+(`linear`).
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ from predictors.supernet.linear import (
     Shape,
     Statistics,
     flat,
-    images,
     mean_statistics,
+    normalised,
     relu,
 )
 from predictors.supernet.network import Network, Plan
@@ -114,6 +115,26 @@ class Between:
         return x if self.shortcut is None else apply(len(self.chain), self.shortcut, rows, x)
 
 
+class Watch:
+    """Normalises operations by the statistics of the rows themselves, and remembers these."""
+
+    def __init__(self) -> None:
+        self.seen: dict[int, tuple[Linear, list[Statistics | None]]] = {}
+
+    def __call__(self, place: int, linear: Linear, rows: Tensor, onto: Tensor | None) -> Tensor:
+        """Return the normalised output, added to `onto` in place if that is given."""
+        y, statistics = linear.normalise(rows)
+        self.seen.setdefault(place, (linear, []))[1].append(statistics)
+        return y if onto is None else onto.add_(y)
+
+    def fold(self) -> dict[int, Folded]:
+        """Return the operation of each place with the mean of its statistics."""
+        return {
+            place: linear.fold(mean_statistics(seen) if linear.norm else None)
+            for place, (linear, seen) in self.seen.items()
+        }
+
+
 class SharedJudge:
     """Scores cells of one network on the same images.
 
@@ -148,14 +169,14 @@ class SharedJudge:
     def judge(self, plan: Plan) -> Judgement:
         """Return accuracy and loss (1,) of a cell, batch-norm statistics recomputed for it."""
         terms = self._first(plan)
-        folded = self._recalibrate([self._sum(parts) for parts in _batches(terms)], plan)
+        folded, head = self._recalibrate([self._sum(parts) for parts in _batches(terms)], plan)
         correct, loss = torch.zeros(2, 1, device=self.split.x.device)
         for start in range(0, len(self.split), self.batch):
             part = slice(start, start + self.batch)
             x = self._sum([term.held[part] for term in terms] or [torch.zeros_like(self.stem.held[part])])
             for step, operations in zip(self.steps[1:], folded, strict=True):
                 x = step.run(x, plan, lambda place, _, rows, onto, now=operations: now[place](rows, onto))
-            logits, y = self._head(x), self.split.y[part]
+            logits, y = head(x), self.split.y[part]
             correct += (logits.argmax(-1) == y).sum()
             loss += F.cross_entropy(logits, y, reduction="sum")
         n = len(self.split)
@@ -214,32 +235,29 @@ class SharedJudge:
             total = total.add_(term) if i else total + term
         return total
 
-    def _recalibrate(self, batches: list[Tensor], plan: Plan) -> list[dict[int, Folded]]:
-        """Return the operations of each step after the first cell with the cell's own statistics."""
+    def _recalibrate(
+        self, batches: list[Tensor], plan: Plan
+    ) -> tuple[list[dict[int, Folded]], Callable[[Tensor], Tensor]]:
+        """Return the operations of all steps but the first, and the head, with the cell's statistics."""
         batches = batches or [torch.zeros_like(part) for part in self.stem.seen]
         folded = []
         for step in self.steps[1:]:
-            found: dict[int, tuple[Linear, list[Statistics | None]]] = {}
+            watch = Watch()
+            batches = [step.run(rows, plan, watch) for rows in batches]
+            folded.append(watch.fold())
+        return folded, self._head(batches)
 
-            def apply(
-                place: int, linear: Linear, rows: Tensor, onto: Tensor | None, found: Any = found
-            ) -> Tensor:
-                y, statistics = linear.normalise(rows)
-                found.setdefault(place, (linear, []))[1].append(statistics)
-                return y if onto is None else onto.add_(y)
-
-            batches = [step.run(rows, plan, apply) for rows in batches]
-            folded.append({place: op.fold(mean_statistics(seen)) for place, (op, seen) in found.items()})
-        with cumulative(self.network.head.norm[0]):
-            for rows in batches:
-                self._head(rows)
-        self.network.head.eval()
-        return folded
-
-    def _head(self, rows: Tensor) -> Tensor:
-        """Return logits (n, classes)."""
-        with autocast(rows, self.amp):
-            return self.network.head(images(rows, self.shape))[:, 0]
+    def _head(self, batches: Sequence[Tensor]) -> Callable[[Tensor], Tensor]:
+        """Return what maps rows to logits (n, classes), its norm's statistics taken from batches."""
+        head, positions = self.network.head, self.shape.positions
+        norm, classifier = head.norm[0], head.classifier
+        mean, variance = mean_statistics([normalised(norm, rows, self.shape)[1] for rows in batches])
+        scale = norm.weight / (variance + norm.eps).sqrt()
+        shift = norm.bias - mean * scale
+        scale, shift = (x.repeat(positions).to(self.dtype) for x in (scale, shift))
+        weight = (classifier.weight[:, :, 0, 0].T / positions).repeat(positions, 1).to(self.dtype)
+        bias = classifier.bias.to(self.dtype)
+        return lambda rows: torch.addmm(bias, relu(torch.addcmul(shift, rows, scale)), weight).float()
 
     # The first cell.
 
@@ -288,7 +306,8 @@ class SharedJudge:
             if linear.norm is not None:
                 value = self._cached(("relu", source, key), lambda value=value: value.each(relu))
             seen, statistics = zip(*map(linear.normalise, value.seen), strict=True)
-            return Value(seen, linear.fold(mean_statistics(statistics))(value.held))
+            folded = linear.fold(mean_statistics(statistics) if linear.norm else None)
+            return Value(seen, folded(value.held))
 
         return self._cached(("edge", edge, plan[edge], key), compute)
 
