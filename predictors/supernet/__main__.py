@@ -48,6 +48,21 @@ def train(
     paths: Annotated[
         int, typer.Option(min=1, help="Random architectures per step (fair: sets of them).")
     ] = 1,
+    decay: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            help="CaLR: the learning rate is (1 - t)^G, G from this for the smallest architecture to its "
+            "reciprocal for the largest (3 is published); 0 for a cosine for all.",
+        ),
+    ] = 0.0,
+    apart: Annotated[
+        int,
+        typer.Option(
+            min=-1,
+            help="Place of a code (edge of a cell) each of whose choices has its momentum; -1 for one.",
+        ),
+    ] = -1,
     epochs: opt.Epochs = None,
     batch: opt.Batch = None,
     lr: opt.Lr = None,
@@ -94,6 +109,8 @@ def train(
         sampling,
         paths,
         seed,
+        decay,
+        apart,
     )
     path = run_training(
         job,

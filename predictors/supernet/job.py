@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from data import spaces
 from data.errors import InputError
 from data.names import check_name
 from predictors.supernet.families import network_class
@@ -26,6 +27,9 @@ class TrainJob:
         sampling: Name of a sampling of `predictors.supernet.sampling`.
         paths: Random architectures a step; their gradients are averaged.
         seed: Seed of weights, order, augmentation and sampling.
+        decay: How much earlier the learning rate falls for small architectures than for large ones, at least
+            1 (`courses.ComplexityDecay`); 0 for the recipe's cosine for all.
+        apart: Place whose choice decides which momentum a step uses; -1 for one momentum.
     """
 
     space: str
@@ -35,21 +39,28 @@ class TrainJob:
     sampling: str = "uniform"
     paths: int = 1
     seed: int = 0
+    decay: float = 0.0
+    apart: int = -1
 
     def __post_init__(self) -> None:
         """Refuse an unknown sampling."""
         check_name("sampling", self.sampling, SAMPLINGS)
         if self.paths < 1:
             raise InputError(f"paths must be at least 1, not {self.paths}")
+        places = len(spaces.get(self.space).choices)
+        if not -1 <= self.apart < places:
+            raise InputError(f"space '{self.space}' has places 0 to {places - 1}, not {self.apart}")
 
     @property
     def summary(self) -> str:
         """The job in one readable line."""
         size = ", ".join(f"{name} {value}" for name, value in asdict(self.settings).items())
         pixels = f" of {self.images.size} pixels" if self.images.size else ""
+        extras = f", decay {self.decay:g}" if self.decay else ""
+        extras += f", momenta by place {self.apart}" if self.apart >= 0 else ""
         return (
             f"{size}; {self.sampling} sampling of {self.paths}, {self.recipe.epochs} epochs of "
-            f"{self.images.train or 'all'} images{pixels}, seed {self.seed}"
+            f"{self.images.train or 'all'} images{pixels}{extras}, seed {self.seed}"
         )
 
     def as_json(self) -> dict[str, Any]:
