@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 import torch.nn.functional as F
@@ -23,7 +23,7 @@ from data.spaces.edges import EdgeSpace
 from predictors.supernet.edges import Cell, EdgeNetwork, Reduction, live_edges
 from predictors.supernet.evaluate import BATCH, GPU_BATCH, Judgement, autocast, every_member
 from predictors.supernet.images import Split
-from predictors.supernet.layers import AvgPool, ReluConvBn
+from predictors.supernet.layers import ReluConvBn
 from predictors.supernet.linear import (
     Folded,
     Kernel,
@@ -158,10 +158,12 @@ class SharedJudge:
         with torch.no_grad():
             self.stem, side = self._stem(x)
             self.steps = list(self._steps(side))
+        first = self.steps[0]
+        self.places = first.places if isinstance(first, CellStep) else {}
         self.cache: OrderedDict[Any, Value] = OrderedDict()
 
     @staticmethod
-    def suits(network: Network) -> bool:
+    def suits(network: Network) -> TypeGuard[EdgeNetwork]:
         """Return whether a network can be scored like this."""
         return isinstance(network, EdgeNetwork) and network.members == 1
 
@@ -217,12 +219,13 @@ class SharedJudge:
                 name = f"{edge}_{kind}"
                 if name in cell.ops:
                     module = cell.ops[name]
-                    if isinstance(module, AvgPool):
-                        module = Kernel.mean(shape, self.split.x.device)
-                    places[edge, op] = self._linear(module, shape, shape)
+                    own = (
+                        module if isinstance(module, ReluConvBn) else Kernel.mean(shape, self.split.x.device)
+                    )
+                    places[edge, op] = self._linear(own, shape, shape)
         return CellStep(places, self.space)
 
-    def _between(self, module: nn.Module, shape: Shape, halved: Shape) -> Between:
+    def _between(self, module: Any, shape: Shape, halved: Shape) -> Between:  # noqa: ANN401  # one of two
         if not isinstance(module, Reduction):
             return Between((self._linear(module, shape, halved),), None)
         chain = self._linear(module.first, shape, halved), self._linear(module.second, halved, halved)
@@ -249,8 +252,8 @@ class SharedJudge:
 
     def _head(self, batches: Sequence[Tensor]) -> Callable[[Tensor], Tensor]:
         """Return what maps rows to logits (n, classes), its norm's statistics taken from batches."""
-        head, positions = self.network.head, self.shape.positions
-        norm, classifier = head.norm[0], head.classifier
+        head: Any = self.network.head
+        norm, classifier, positions = head.norm[0], head.classifier, self.shape.positions
         mean, variance = mean_statistics([normalised(norm, rows, self.shape)[1] for rows in batches])
         scale = norm.weight / (variance + norm.eps).sqrt()
         shift = norm.bias - mean * scale
@@ -296,7 +299,7 @@ class SharedJudge:
 
     def _edge(self, edge: int, plan: Plan, live: Sequence[int]) -> Value:
         source = self.space.edges[edge][0]
-        linear = self.steps[0].places.get((edge, plan[edge]))
+        linear = self.places.get((edge, plan[edge]))
         if linear is None:
             return self._node(source, plan, live)
         key = self._key(source, plan, live)
