@@ -126,11 +126,42 @@ def train(
 
 
 @app.command()
+def split(
+    supernet: Annotated[Path, typer.Option(help="Weights of the whole space's supernet, from train.")],
+    place: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Place of a code to split along; of NAS-Bench-201's edges 3 is input to output."
+        ),
+    ] = 3,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images, for each part.")] = 1,
+    lr: Annotated[float, typer.Option(help="Peak learning rate.")] = 0.05,
+    device: opt.Device = "auto",
+    out: Annotated[Path, typer.Option(help="Folder for the parts.")] = Path("split"),
+) -> None:
+    """Split a supernet along one place and tune each part for a short while: few-shot weights.
+
+    Example:
+        python -m predictors.supernet split --supernet supernet/supernet.safetensors --place 3 --out split
+        python -m predictors.supernet score --supernet split
+
+    Interrupted runs resume when restarted.
+    """
+    from predictors.supernet.split import split as run_split
+
+    run_split(supernet, place, out, epochs=epochs, lr=lr, device=opt.device_named(device))
+    sys.stdout.write(f"{out}\n")
+
+
+@app.command()
 def score(
     context: typer.Context,
     supernet: Annotated[
         Path | None,
-        typer.Option(help="Weights to score with, from train; they determine space, images and settings."),
+        typer.Option(
+            help="Weights to score with, from train, or the folder of a split; they determine space, images "
+            "and settings."
+        ),
     ] = None,
     proxies: Annotated[
         str | None,

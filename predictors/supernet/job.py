@@ -30,6 +30,9 @@ class TrainJob:
         decay: How much earlier the learning rate falls for small architectures than for large ones, at least
             1 (`courses.ComplexityDecay`); 0 for the recipe's cosine for all.
         apart: Place whose choice decides which momentum a step uses; -1 for one momentum.
+        fixed: A place and the choice that is trained there, for a part of a split supernet (`split`); empty for
+            the whole space.
+        parent: Hash of the supernet that the weights come from; empty for new weights.
     """
 
     space: str
@@ -41,6 +44,8 @@ class TrainJob:
     seed: int = 0
     decay: float = 0.0
     apart: int = -1
+    fixed: tuple[int, ...] = ()
+    parent: str = ""
 
     def __post_init__(self) -> None:
         """Refuse an unknown sampling."""
@@ -58,6 +63,11 @@ class TrainJob:
         pixels = f" of {self.images.size} pixels" if self.images.size else ""
         extras = f", decay {self.decay:g}" if self.decay else ""
         extras += f", momenta by place {self.apart}" if self.apart >= 0 else ""
+        extras += (
+            f", tuned from {self.parent} with choice {self.fixed[1]} at place {self.fixed[0]}"
+            if self.fixed
+            else ""
+        )
         return (
             f"{size}; {self.sampling} sampling of {self.paths}, {self.recipe.epochs} epochs of "
             f"{self.images.train or 'all'} images{pixels}{extras}, seed {self.seed}"
@@ -75,7 +85,7 @@ class TrainJob:
             "images": ImageSettings(**values["images"]),
             "recipe": Recipe(**values["recipe"]),
         }
-        return TrainJob(**{**values, **parts})
+        return TrainJob(**{**values, **parts, "fixed": tuple(values.get("fixed", ()))})
 
 
 def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,7 +27,8 @@ from predictors.supernet.network import Network, Plan
 from predictors.supernet.parts import Parts, Record, run_parts
 from predictors.supernet.proxies import PROXIES, Probe
 from predictors.supernet.shared import SharedJudge
-from predictors.supernet.weights import Supernet, load_network, read_supernet
+from predictors.supernet.split import parts as parts_of
+from predictors.supernet.weights import Supernet, load_network
 
 CHUNK = 20  # architectures in a part: what a run that is stopped loses at most, in each process
 
@@ -41,6 +42,7 @@ class ScoreJob:
         settings: Size of its networks.
         images: Images; the held-out ones are scored on, or the test images if none are held out.
         supernet: Weights to score with; None to compute zero-cost proxies only.
+        others: The other parts, if it is the first part of a split supernet.
         recalibrate: Training images from which each architecture's batch-norm statistics are taken; 0 to
             use the supernet's running ones, which mix all architectures.
         recalibrations: Sets of that many images; scores are the mean over them.
@@ -58,6 +60,7 @@ class ScoreJob:
     settings: Any
     images: ImageSettings
     supernet: Supernet | None = None
+    others: tuple[Supernet, ...] = ()
     recalibrate: int = 1000
     recalibrations: int = 1
     shared: bool = True
@@ -75,7 +78,7 @@ class ScoreJob:
 
     def identity(self) -> dict[str, Any]:
         """Return everything that a score depends on, as JSON values."""
-        own = {"supernet": self.supernet.hash if self.supernet else None}
+        own: dict[str, Any] = {"supernet": self.supernet.hash if self.supernet else None, "others": None}
         if not self.proxies:  # then nothing random is left
             own |= {"seed": None, "proxy_batch": None}
         return {"job": "score", **asdict(self), **own}
@@ -94,7 +97,7 @@ def score_job(
     """Return the job that a command line means; a supernet brings its own space, settings and images.
 
     Args:
-        supernet: File of the weights, if there is a supernet.
+        supernet: File of the weights, or folder of a split supernet, if there is one.
         proxies: Names of proxies; ["all"] for all.
         space: Without a supernet: the space.
         images: Without a supernet: the images.
@@ -111,11 +114,13 @@ def score_job(
         check_name("proxy", name, PROXIES)
     if supernet is None and not names:
         raise InputError(f"name a supernet file or proxies (all, or some of {', '.join(PROXIES)})")
-    weights = None
+    weights: Supernet | None = None
+    others: tuple[Supernet, ...] = ()
     if supernet is not None:
-        weights = read_supernet(supernet)
+        weights, *rest = parts_of(supernet)
+        others = tuple(rest)
         space, images, settings = weights.job.space, weights.job.images, weights.job.settings
-    return ScoreJob(space, settings, images, weights, proxies=names, test=test, **other)
+    return ScoreJob(space, settings, images, weights, others=others, proxies=names, test=test, **other)
 
 
 def run(
@@ -150,15 +155,10 @@ def run(
             f"{job.recalibrations} recalibrations of {job.recalibrate} images: give at least one, and no "
             f"more than the {most} training images allow"
         )
-    if job.supernet is not None:
-        load_network(job.supernet, images)
-    parts = Parts(folder, {**job.identity(), "hash": images.content_hash})
-    first, which = _computed(job, codes)
-    chunks = [first[start : start + CHUNK] for start in range(0, len(first), CHUNK)]
-    items = {_part_name([texts[row] for row in chunk]): codes[chunk].tolist() for chunk in chunks}
-    run_parts(_part, items, parts, setup=_setup, setup_args=(job,), jobs=jobs, title="scoring")
-    records = [parts.read(name) for name in items]
-    found = {column: np.concatenate([record[column] for record in records])[which] for column in records[0]}
+    found: dict[str, np.ndarray] = {}
+    for one, rows, place in _split(job, codes, folder):
+        for column, values in _scores(one, codes[rows], images, place, jobs).items():
+            found.setdefault(column, np.empty(len(codes)))[rows] = values
     note = _images_note(job)
     if average_twins:
         note += ", mean over the codes of a network"
@@ -168,6 +168,35 @@ def run(
     shape = ImageShape(images.channels, images.train.x.shape[-1], images.classes)
     counts = kind.counts(space, job.settings, space.graphs(codes), shape)
     return _table(job, texts, found, {"flops": counts.flops, "params": counts.params}, prefix, note)
+
+
+def _split(job: ScoreJob, codes: np.ndarray, folder: Path) -> list[tuple[ScoreJob, np.ndarray, Path]]:
+    """Return the job of each part of a split supernet, its rows of `codes`, and its folder."""
+    if not job.others or job.supernet is None:
+        return [(job, np.arange(len(codes)), folder)]
+    pieces = []
+    for supernet in (job.supernet, *job.others):
+        place, choice = supernet.job.fixed
+        rows = np.flatnonzero(codes[:, place] == choice)
+        if len(rows):
+            pieces.append((replace(job, supernet=supernet, others=()), rows, folder / str(choice)))
+    return pieces
+
+
+def _scores(
+    job: ScoreJob, codes: np.ndarray, images: Images, folder: Path, jobs: int
+) -> dict[str, np.ndarray]:
+    """Return the scores (n,) of architectures, by column; those that are missing are computed."""
+    if job.supernet is not None:
+        load_network(job.supernet, images)
+    parts = Parts(folder, {**job.identity(), "hash": images.content_hash})
+    texts = spaces.get(job.space).format(codes)
+    first, which = _computed(job, codes)
+    chunks = [first[start : start + CHUNK] for start in range(0, len(first), CHUNK)]
+    items = {_part_name([texts[row] for row in chunk]): codes[chunk].tolist() for chunk in chunks}
+    run_parts(_part, items, parts, setup=_setup, setup_args=(job,), jobs=jobs, title="scoring")
+    records = [parts.read(name) for name in items]
+    return {column: np.concatenate([record[column] for record in records])[which] for column in records[0]}
 
 
 def _computed(job: ScoreJob, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

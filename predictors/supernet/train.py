@@ -85,6 +85,9 @@ class Trainer:
             set_lr(optimiser, lr)
         x, y = self._batch()
         codes = self.sample(self.done)
+        if self.job.fixed:
+            place, choice = self.job.fixed
+            codes[:, place] = choice
         weights = (
             np.ones(len(codes)) if self.decay is None else self.decay.weights(codes, self.done, self.steps)
         )
@@ -169,6 +172,7 @@ def train(
     images: Images,
     folder: Path,
     *,
+    initial: Mapping[str, Tensor] | None = None,
     minutes: float = 2.0,
     compiled: bool = False,
     report: Callable[[int, int, Mapping[str, float]], object] = lambda step, steps, scalars: None,
@@ -180,6 +184,7 @@ def train(
         job: What is trained.
         images: Its images, on the device to train on.
         folder: Where the checkpoint, the settings and the weights are.
+        initial: Weights to begin with; None for new ones.
         minutes: Between checkpoints; there is one at the end of the training as well.
         compiled: Whether to compile the operations (torch.compile), which pays in long trainings.
         report: Told after each step: step, steps, scalars by name.
@@ -191,6 +196,8 @@ def train(
     own = {"job": "train", **job.as_json(), "hash": images.content_hash, "processes": parallel.world()}
     check_settings(folder / SETTINGS, own)
     trainer = Trainer(job, images)
+    if initial is not None:
+        trainer.network.load_state_dict(initial)
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.is_file():
         trainer.load(checkpoint)
