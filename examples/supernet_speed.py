@@ -2,8 +2,8 @@
 
     python examples/supernet_speed.py supernet/supernet.safetensors --runs 10 --amp
 
-Each run is twenty cells that stand next to each other in the whole space, as `score` computes them. Both ways
-take turns on every cell, so that other programs on the machine slow them alike; seconds are of processor time.
+Each run is twenty cells that stand next to each other in the whole space, as `score` computes them. Both
+ways take turns on every cell, so that other programs slow them alike; seconds are of processor time.
 """
 
 from __future__ import annotations

@@ -130,9 +130,7 @@ def split(
     supernet: Annotated[Path, typer.Option(help="Weights of the whole space's supernet, from train.")],
     place: Annotated[
         int,
-        typer.Option(
-            min=0, help="Place of a code to split along; of NAS-Bench-201's edges 3 is input to output."
-        ),
+        typer.Option(min=0, help="Place of a code to split along: edge 3 of nb201 is input to output."),
     ] = 3,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images, for each part.")] = 1,
     lr: Annotated[float, typer.Option(help="Peak learning rate.")] = 0.05,

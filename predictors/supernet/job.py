@@ -30,8 +30,8 @@ class TrainJob:
         decay: How much earlier the learning rate falls for small architectures than for large ones, at least
             1 (`courses.ComplexityDecay`); 0 for the recipe's cosine for all.
         apart: Place whose choice decides which momentum a step uses; -1 for one momentum.
-        fixed: A place and the choice that is trained there, for a part of a split supernet (`split`); empty for
-            the whole space.
+        fixed: A place and the choice that is trained there, for a part of a split supernet (`split`); empty
+            for the whole space.
         parent: Hash of the supernet that the weights come from; empty for new weights.
     """
 
@@ -63,11 +63,8 @@ class TrainJob:
         pixels = f" of {self.images.size} pixels" if self.images.size else ""
         extras = f", decay {self.decay:g}" if self.decay else ""
         extras += f", momenta by place {self.apart}" if self.apart >= 0 else ""
-        extras += (
-            f", tuned from {self.parent} with choice {self.fixed[1]} at place {self.fixed[0]}"
-            if self.fixed
-            else ""
-        )
+        if self.fixed:
+            extras += f", tuned from {self.parent} with choice {self.fixed[1]} at place {self.fixed[0]}"
         return (
             f"{size}; {self.sampling} sampling of {self.paths}, {self.recipe.epochs} epochs of "
             f"{self.images.train or 'all'} images{pixels}{extras}, seed {self.seed}"

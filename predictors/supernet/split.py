@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,8 +19,7 @@ NAME = "supernet.safetensors"
 def split(parent: Path, place: int, folder: Path, *, epochs: int, lr: float, device: str) -> list[Path]:
     """Tune a copy of a supernet for each choice at a place, with that choice fixed; return their files.
 
-    Architectures that differ at the place no longer share weights, so the supernet cannot rank them by what it
-    learned of the others. Source: Zhao et al., Few-Shot Neural Architecture Search, ICML 2021.
+    Architectures that differ at the place no longer share weights, and disturb each other less. Source: Zhao et al., Few-Shot Neural Architecture Search, ICML 2021.
 
     Args:
         parent: File of a supernet of the whole space.
@@ -30,8 +30,8 @@ def split(parent: Path, place: int, folder: Path, *, epochs: int, lr: float, dev
         device: Where to train.
 
     Raises:
-        InputError: The file is of a part already, the space has no such place, or the other places do not allow
-            every choice there.
+        InputError: The file is of a part already, the space has no such place, or not every combination of
+            choices is an architecture.
     """
     whole = read_supernet(parent)
     space = spaces.get(whole.job.space)
@@ -39,7 +39,7 @@ def split(parent: Path, place: int, folder: Path, *, epochs: int, lr: float, dev
         raise InputError(f"{parent} is a part of a split supernet: split the whole one")
     if not 0 <= place < len(space.choices):
         raise InputError(f"space '{space.name}' has places 0 to {len(space.choices) - 1}, not {place}")
-    if space.size != int(_product(space.choices)):
+    if space.size != math.prod(space.choices):
         raise InputError(
             f"space '{space.name}' does not allow every choice at every place: it cannot be split"
         )
@@ -50,13 +50,6 @@ def split(parent: Path, place: int, folder: Path, *, epochs: int, lr: float, dev
         job = replace(whole.job, recipe=recipe, fixed=(place, choice), parent=whole.hash)
         paths.append(run_training(job, folder / str(choice), device=device, initial=weights))
     return paths
-
-
-def _product(choices: tuple[int, ...]) -> int:
-    total = 1
-    for n in choices:
-        total *= n
-    return total
 
 
 def parts(path: Path) -> list[Supernet]:

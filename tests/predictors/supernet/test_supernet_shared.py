@@ -78,6 +78,7 @@ def test_the_cache_forgets(digits: Images, monkeypatch: pytest.MonkeyPatch) -> N
     shared = SharedJudge(network, digits.train.x, digits.valid, amp=False)
     before = [shared.judge(plan).loss for plan in plans]
     monkeypatch.setattr("predictors.supernet.shared.CACHE_BYTES", 0)
+    shared = SharedJudge(network, digits.train.x, digits.valid, amp=False)
     assert all(torch.equal(shared.judge(plan).loss, loss) for plan, loss in zip(plans, before, strict=True))
     assert len(shared.cache) == 1
 
@@ -127,7 +128,7 @@ def test_decay_by_hand() -> None:
     assert decay.exponents(codes) == pytest.approx([3, 1, 1 / 3])
     assert decay.weights(codes, 0, 10) == pytest.approx([1, 1, 1])
     assert decay.weights(codes, 5, 10) == pytest.approx([0.25, 1, 0.5 ** (-2 / 3)])
-    with pytest.raises(InputError, match="at least 1, not 0.5"):
+    with pytest.raises(InputError, match=r"at least 1, not 0\.5"):
         ComplexityDecay(NB201, lambda codes: 1.0 + codes.sum(1), 0.5, 0)
 
 
