@@ -255,6 +255,26 @@ def score(
 
 
 @app.command()
+def mix(
+    tables: Annotated[list[Path], typer.Argument(help="Tables that score wrote, of the same space.")],
+    columns: Annotated[
+        str, typer.Option(help="Columns, separated by commas; one that is named twice counts twice.")
+    ] = "supernet_loss,nwot,synflow,supernet_params",
+    out: Annotated[Path, typer.Option(help="Path of the table.")] = Path("mix.parquet"),
+) -> None:
+    """Mix weak labels into one: the mean of their ranks.
+
+    Example:
+        python -m predictors.supernet mix scores/weak.parquet proxies/weak.parquet --out mix.parquet
+
+    Writes a table with the column mix, for python -m eval.run --bench nb201 --weak mix.parquet.
+    """
+    from predictors.supernet.mix import mix as run_mix
+
+    sys.stdout.write(f"{run_mix(tables, opt.all_names(columns)).write(out)}\n")
+
+
+@app.command()
 def truth(
     space: opt.Space = "nb201",
     images: opt.ImagesOption = "cifar10",

@@ -207,3 +207,8 @@ def device_named(device: str) -> str:
 def names_of(text: str | None) -> list[str]:
     """Return the distinct names of a comma-separated list."""
     return list(dict.fromkeys(name.strip() for name in (text or "").split(",") if name.strip()))
+
+
+def all_names(text: str) -> list[str]:
+    """Return the names of a comma-separated list, repeated ones as often as they are there."""
+    return [name.strip() for name in text.split(",") if name.strip()]

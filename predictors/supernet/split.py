@@ -19,7 +19,8 @@ NAME = "supernet.safetensors"
 def split(parent: Path, place: int, folder: Path, *, epochs: int, lr: float, device: str) -> list[Path]:
     """Tune a copy of a supernet for each choice at a place, with that choice fixed; return their files.
 
-    Architectures that differ at the place no longer share weights, and disturb each other less. Source: Zhao et al., Few-Shot Neural Architecture Search, ICML 2021.
+    Architectures that differ at the place no longer share weights, and disturb each other less.
+    Source: Zhao et al., Few-Shot Neural Architecture Search, ICML 2021.
 
     Args:
         parent: File of a supernet of the whole space.

@@ -6,18 +6,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from support.small_supernet import CODES, DIGITS, JOB, QUICK
 
-from data.errors import InputError, MissingTableError
+from data.errors import InputError, MissingTableError, UnknownNameError
 from data.spaces.edges import NB201
+from data.table import Column, Table
 from predictors.supernet import linear, score
 from predictors.supernet.alone import build
 from predictors.supernet.courses import ComplexityDecay
 from predictors.supernet.edges import EdgeNetwork, EdgeSettings
 from predictors.supernet.evaluate import judge, recalibrate
 from predictors.supernet.images import Images
+from predictors.supernet.mix import mix
 from predictors.supernet.shared import SharedJudge
 from predictors.supernet.split import parts, split
 from predictors.supernet.train import Trainer, train
@@ -31,6 +34,12 @@ CELLS = np.array(
 )
 
 
+def edge_network(size: EdgeSettings, digits: Images) -> EdgeNetwork:
+    network = build(EdgeNetwork, NB201, size, digits, [0])
+    assert isinstance(network, EdgeNetwork)
+    return network
+
+
 @pytest.mark.parametrize(
     "size",
     [
@@ -41,7 +50,7 @@ CELLS = np.array(
     ids=["residual", "large", "halved"],
 )
 def test_shared_judging_is_that_of_the_network(size: EdgeSettings, digits: Images) -> None:
-    network = build(EdgeNetwork, NB201, size, digits, [0])
+    network = edge_network(size, digits)
     x = digits.train.x[:301]
     shared = SharedJudge(network, x, digits.valid, amp=False)
     plans = EdgeNetwork.plans(NB201.graphs(CELLS))
@@ -54,7 +63,7 @@ def test_shared_judging_is_that_of_the_network(size: EdgeSettings, digits: Image
 
 
 def test_shared_judging_in_low_precision_is_close(digits: Images) -> None:
-    network = build(EdgeNetwork, NB201, EdgeSettings((16, 16), depth=1), digits, [0])
+    network = edge_network(EdgeSettings((16, 16), depth=1), digits)
     shared = SharedJudge(network, digits.train.x, digits.valid, amp=True)
     for plan in EdgeNetwork.plans(NB201.graphs(CELLS)):
         recalibrate(network, plan, digits.train.x, amp=True)
@@ -63,7 +72,7 @@ def test_shared_judging_in_low_precision_is_close(digits: Images) -> None:
 
 
 def test_sums_without_onednn_are_the_same(digits: Images, monkeypatch: pytest.MonkeyPatch) -> None:
-    network = build(EdgeNetwork, NB201, EdgeSettings((32,), depth=2), digits, [0])
+    network = edge_network(EdgeSettings((32,), depth=2), digits)
     (plan,) = EdgeNetwork.plans(NB201.graphs(CELLS[1:2]))
     losses = []
     for adding in (linear.ADDING, None):
@@ -73,7 +82,7 @@ def test_sums_without_onednn_are_the_same(digits: Images, monkeypatch: pytest.Mo
 
 
 def test_the_cache_forgets(digits: Images, monkeypatch: pytest.MonkeyPatch) -> None:
-    network = build(EdgeNetwork, NB201, EdgeSettings((8,), depth=1), digits, [0])
+    network = edge_network(EdgeSettings((8,), depth=1), digits)
     plans = EdgeNetwork.plans(NB201.graphs(CELLS))
     shared = SharedJudge(network, digits.train.x, digits.valid, amp=False)
     before = [shared.judge(plan).loss for plan in plans]
@@ -175,3 +184,28 @@ def test_what_cannot_be_split(trained: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="places 0 to 5, not 6"):
         split(trained, 6, tmp_path, epochs=1, lr=0.1, device="cpu")
     assert QUICK.lr_at(5, 10, linear=True) == pytest.approx(0.05)
+
+
+# Mixes.
+
+
+def weak_table(path: Path, codes: np.ndarray, **columns: list[float]) -> Path:
+    described = {name: Column(name, "", name, "", -1 if name == "loss" else 1, "weak") for name in columns}
+    arrow = pa.table({"space": ["nb201"] * len(codes), "arch": NB201.format(codes), **columns})
+    return Table(arrow, described).write(path)
+
+
+def test_a_mix_by_hand(tmp_path: Path) -> None:
+    """The first two cells are one network; of the loss less is better; the fourth is in one table alone."""
+    codes = np.array([[0, 0, 0, 3, 0, 0], [1, 0, 3, 0, 0, 1], [2, 1, 3, 0, 0, 1], [2, 2, 2, 2, 2, 2]])
+    one = weak_table(tmp_path / "one.parquet", codes, loss=[1.0, 3.0, 4.0, 0.0])
+    two = weak_table(tmp_path / "two.parquet", codes[:3], nwot=[1.0, 1.0, 5.0])
+    table = mix([one, two], ["loss", "nwot", "nwot"])
+    assert table.column("arch").to_pylist() == NB201.format(codes[:3])
+    assert table.values("mix") == pytest.approx([2 / 3, 2 / 3, 2.5 / 3])
+    with pytest.raises(UnknownNameError, match="did you mean nwot"):
+        mix([one, two], ["nwat"])
+    with pytest.raises(InputError, match="at least one table and one column"):
+        mix([one], [])
+    with pytest.raises(InputError, match="no architecture is in all"):
+        mix([one, weak_table(tmp_path / "other.parquet", codes[:0], nwot=[])], ["loss"])
