@@ -72,7 +72,9 @@ class TrainJob:
 
     def as_json(self) -> dict[str, Any]:
         """Return the job as JSON values."""
-        return asdict(self)
+        # What was added later is left out where it changes nothing, so that older folders still fit.
+        later = {"decay": 0.0, "apart": -1, "fixed": (), "parent": ""}
+        return {name: v for name, v in asdict(self).items() if name not in later or v != later[name]}
 
     @staticmethod
     def of_json(values: Mapping[str, Any]) -> TrainJob:

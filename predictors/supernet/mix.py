@@ -56,6 +56,6 @@ def mix(files: Sequence[Path], names: Sequence[str]) -> Table:
 
 
 def _ranks(values: np.ndarray, networks: np.ndarray) -> np.ndarray:
-    """Return each architecture's share of lower-ranked networks, in (0, 1]; equal values share a mean rank."""
+    """Return each architecture's share of lower-ranked networks, in (0, 1]; ties share a mean rank."""
     means = np.bincount(networks, values) / np.bincount(networks)
     return (rankdata(means) / len(means))[networks]

@@ -8,6 +8,7 @@ import pickle
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -157,7 +158,7 @@ class Trainer:
         try:
             state = torch.load(path, map_location=self.images.train.x.device, weights_only=True)
             self.network.load_state_dict(state["network"])
-            for optimiser, before in zip(self.optimisers, state["optimisers"], strict=True):
+            for optimiser, before in zip(self.optimisers, _optimiser_states(state), strict=True):
                 optimiser.load_state_dict(before)
             self.done = int(state["step"])
         except (*BROKEN, OSError) as error:
@@ -165,6 +166,11 @@ class Trainer:
             raise InputError(
                 f"{path} is not a complete checkpoint of this job ({first}); delete it"
             ) from error
+
+
+def _optimiser_states(state: Mapping[str, Any]) -> list[Any]:
+    """Return the states of a checkpoint's optimisers; older ones hold a single one."""
+    return state["optimisers"] if "optimisers" in state else [state["optimiser"]]
 
 
 def train(
