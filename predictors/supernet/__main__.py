@@ -48,6 +48,21 @@ def train(
     paths: Annotated[
         int, typer.Option(min=1, help="Random architectures per step (fair: sets of them).")
     ] = 1,
+    decay: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            help="CaLR: the learning rate is (1 - t)^G, G from this for the smallest architecture to its "
+            "reciprocal for the largest (3 is published); 0 for a cosine for all.",
+        ),
+    ] = 0.0,
+    apart: Annotated[
+        int,
+        typer.Option(
+            min=-1,
+            help="Place of a code (edge of a cell) each of whose choices has its momentum; -1 for one.",
+        ),
+    ] = -1,
     epochs: opt.Epochs = None,
     batch: opt.Batch = None,
     lr: opt.Lr = None,
@@ -94,6 +109,8 @@ def train(
         sampling,
         paths,
         seed,
+        decay,
+        apart,
     )
     path = run_training(
         job,
@@ -109,11 +126,40 @@ def train(
 
 
 @app.command()
+def split(
+    supernet: Annotated[Path, typer.Option(help="Weights of the whole space's supernet, from train.")],
+    place: Annotated[
+        int,
+        typer.Option(min=0, help="Place of a code to split along: edge 3 of nb201 is input to output."),
+    ] = 3,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images, for each part.")] = 1,
+    lr: Annotated[float, typer.Option(help="Peak learning rate.")] = 0.05,
+    device: opt.Device = "auto",
+    out: Annotated[Path, typer.Option(help="Folder for the parts.")] = Path("split"),
+) -> None:
+    """Split a supernet along one place and tune each part for a short while: few-shot weights.
+
+    Example:
+        python -m predictors.supernet split --supernet supernet/supernet.safetensors --place 3 --out split
+        python -m predictors.supernet score --supernet split
+
+    Interrupted runs resume when restarted.
+    """
+    from predictors.supernet.split import split as run_split
+
+    run_split(supernet, place, out, epochs=epochs, lr=lr, device=opt.device_named(device))
+    sys.stdout.write(f"{out}\n")
+
+
+@app.command()
 def score(
     context: typer.Context,
     supernet: Annotated[
         Path | None,
-        typer.Option(help="Weights to score with, from train; they determine space, images and settings."),
+        typer.Option(
+            help="Weights to score with, from train, or the folder of a split; they determine space, images "
+            "and settings."
+        ),
     ] = None,
     proxies: Annotated[
         str | None,
@@ -141,6 +187,19 @@ def score(
             help="Training images for recomputing batch-norm statistics per architecture; 0 to skip.",
         ),
     ] = 1000,
+    recalibrations: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Sets of such images: scores are the mean over them, and take as many times."
+        ),
+    ] = 1,
+    shared: Annotated[
+        bool,
+        typer.Option(
+            "--shared/--one-by-one",
+            help="Compute once what cells share: the same scores up to rounding, faster.",
+        ),
+    ] = True,
     test: Annotated[
         bool, typer.Option("--test", help="Score on the test images instead of the held-out ones.")
     ] = False,
@@ -148,10 +207,10 @@ def score(
     average_twins: Annotated[
         bool,
         typer.Option(
-            "--average-twins",
+            "--average-twins/--no-average-twins",
             help="Average the scores of isomorphic networks, whose weights in the supernet differ.",
         ),
-    ] = False,
+    ] = True,
     prefix: Annotated[str, typer.Option(help="Columns are PREFIX_acc, _loss, _flops, _params.")] = "supernet",
     amp: opt.Amp = False,
     device: opt.Device = "auto",
@@ -182,6 +241,8 @@ def score(
         opt.image_settings(images, size, train_images, valid_images),
         settings,
         recalibrate=recalibrate,
+        recalibrations=recalibrations,
+        shared=shared,
         test=test,
         proxy_batch=proxy_batch,
         seed=seed,
@@ -191,6 +252,26 @@ def score(
     codes = architectures(job.space, archs, n, seed)
     table = run_score(job, codes, out, jobs=opt.processes(jobs), prefix=prefix, average_twins=average_twins)
     sys.stdout.write(f"{table.write(out / 'weak.parquet')}\n")
+
+
+@app.command()
+def mix(
+    tables: Annotated[list[Path], typer.Argument(help="Tables that score wrote, of the same space.")],
+    columns: Annotated[
+        str, typer.Option(help="Columns, separated by commas; one that is named twice counts twice.")
+    ] = "supernet_loss,nwot,synflow,supernet_params",
+    out: Annotated[Path, typer.Option(help="Path of the table.")] = Path("mix.parquet"),
+) -> None:
+    """Mix weak labels into one: the mean of their ranks.
+
+    Example:
+        python -m predictors.supernet mix scores/weak.parquet proxies/weak.parquet --out mix.parquet
+
+    Writes a table with the column mix, for python -m eval.run --bench nb201 --weak mix.parquet.
+    """
+    from predictors.supernet.mix import mix as run_mix
+
+    sys.stdout.write(f"{run_mix(tables, opt.all_names(columns)).write(out)}\n")
 
 
 @app.command()

@@ -85,8 +85,22 @@ class EdgeNetwork(Network):
 
     @staticmethod
     def computed(space: EdgeSpace, plan: Plan) -> Plan:
-        """Return the operations of the edges that reach the output."""
-        return tuple((edge, plan[edge]) for edge in live_edges(space, plan))
+        """Return the output as a sum of operations on sums.
+
+        Convolutions carry their edge, which has its own weights. Pooling has none, and that of a sum is the
+        sum of poolings; the identity is nothing but its input. So cells that differ only in where these stand
+        are one computation up to rounding: there are 7,548 in the 15,625 cells of NAS-Bench-201.
+        """
+        sums: dict[int, list[Plan]] = {0: [()]}
+        for edge in live_edges(space, plan):
+            (source, target), name = space.edges[edge], space.edge_ops[plan[edge]]
+            terms = sorted(sums[source])
+            if name in CONV_KERNELS:
+                terms = [(name, edge, tuple(terms))]
+            elif name not in space.identity:
+                terms = [(name, -1, (term,)) for term in terms]
+            sums.setdefault(target, []).extend(terms)
+        return tuple(sorted(sums.get(space.cell_nodes - 1, [])))
 
     @classmethod
     def counts(cls, space: EdgeSpace, settings: EdgeSettings, graphs: Graphs, shape: ImageShape) -> Counts:
@@ -96,12 +110,7 @@ class EdgeNetwork(Network):
         counted, with it on the edge from input to output and zeros elsewhere.
         """
         zero = space.codes(*space.zero)[0]
-        direct = space.edges.index((0, space.cell_nodes - 1))
-        single = [
-            tuple(op if edge == direct else zero for edge in range(len(space.edges)))
-            for op in range(len(space.edge_ops))
-        ]
-        found = count_each(cls, space, settings, single, shape)
+        found = _single_operations(space, settings, shape)
         codes = graphs.ops[:, 1:-1]
         flops, params = (
             values[zero] + (values - values[zero])[codes].sum(1) for values in (found.flops, found.params)
@@ -117,6 +126,18 @@ class EdgeNetwork(Network):
             for cell in stage:  # pyright: ignore[reportGeneralTypeIssues]
                 x = cell(x, plan)
         return self.head(x)
+
+
+@lru_cache(maxsize=8)
+def _single_operations(space: EdgeSpace, settings: EdgeSettings, shape: ImageShape) -> Counts:
+    """Return the costs of cells with one operation each, on the edge from input to output."""
+    zero = space.codes(*space.zero)[0]
+    direct = space.edges.index((0, space.cell_nodes - 1))
+    single = [
+        tuple(op if edge == direct else zero for edge in range(len(space.edges)))
+        for op in range(len(space.edge_ops))
+    ]
+    return count_each(EdgeNetwork, space, settings, single, shape)
 
 
 class Cell(nn.Module):

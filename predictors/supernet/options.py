@@ -171,6 +171,8 @@ def train_job(
     sampling: str,
     paths: int,
     seed: int,
+    decay: float = 0.0,
+    apart: int = -1,
 ) -> TrainJob:
     """Return the training job of a command line; unset options come from the space's default recipe."""
     from predictors.supernet.families import default_recipe, network_class
@@ -179,7 +181,7 @@ def train_job(
 
     chosen = Recipe(**{**default_recipe(space), **recipe})
     shape = network_settings(network_class(space).Settings, settings)
-    return TrainJob(space, shape, images, chosen, sampling, paths, seed)
+    return TrainJob(space, shape, images, chosen, sampling, paths, seed, decay, apart)
 
 
 def processes(jobs: int) -> int:
@@ -205,3 +207,8 @@ def device_named(device: str) -> str:
 def names_of(text: str | None) -> list[str]:
     """Return the distinct names of a comma-separated list."""
     return list(dict.fromkeys(name.strip() for name in (text or "").split(",") if name.strip()))
+
+
+def all_names(text: str) -> list[str]:
+    """Return the names of a comma-separated list, repeated ones as often as they are there."""
+    return [name.strip() for name in text.split(",") if name.strip()]

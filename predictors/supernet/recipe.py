@@ -62,10 +62,11 @@ class Recipe:
             raise InputError(f"{images} training images are fewer than a batch of {self.batch}")
         return images // self.batch
 
-    def lr_at(self, step: int, steps: int) -> float:
-        """Return the learning rate of a step, counted from 0."""
+    def lr_at(self, step: int, steps: int, *, linear: bool = False) -> float:
+        """Return the learning rate of a step, counted from 0; `linear` for a straight line to zero."""
         rising = min(1.0, (step + 1) / (self.warmup * steps)) if self.warmup else 1.0
-        return self.lr * rising * 0.5 * (1 + math.cos(math.pi * step / steps))
+        falling = 1 - step / steps if linear else 0.5 * (1 + math.cos(math.pi * step / steps))
+        return self.lr * rising * falling
 
     def optimiser(self, parameters: Iterable[nn.Parameter], *, shared: bool) -> SGD:
         """Return the optimiser of these parameters.

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import torch
+from torch import Tensor
 
 from data import spaces
 from data.errors import InputError
@@ -18,13 +20,15 @@ from data.names import check_name
 from data.table import Column, Table
 from predictors.supernet.alone import build, check_fits
 from predictors.supernet.counts import ImageShape
-from predictors.supernet.evaluate import judge, recalibrate
+from predictors.supernet.evaluate import Judgement, judge, recalibrate
 from predictors.supernet.families import network_class
 from predictors.supernet.images import TENTH, Images, ImageSettings, load
 from predictors.supernet.network import Network, Plan
 from predictors.supernet.parts import Parts, Record, run_parts
 from predictors.supernet.proxies import PROXIES, Probe
-from predictors.supernet.weights import Supernet, load_network, read_supernet
+from predictors.supernet.shared import SharedJudge
+from predictors.supernet.split import parts as parts_of
+from predictors.supernet.weights import Supernet, load_network
 
 CHUNK = 20  # architectures in a part: what a run that is stopped loses at most, in each process
 
@@ -38,8 +42,12 @@ class ScoreJob:
         settings: Size of its networks.
         images: Images; the held-out ones are scored on, or the test images if none are held out.
         supernet: Weights to score with; None to compute zero-cost proxies only.
+        others: The other parts, if it is the first part of a split supernet.
         recalibrate: Training images from which each architecture's batch-norm statistics are taken; 0 to
             use the supernet's running ones, which mix all architectures.
+        recalibrations: Sets of that many images; scores are the mean over them.
+        shared: Whether to compute once what cells share, where the family can; the scores are the same up to
+            rounding.
         proxies: Zero-cost proxies of untrained networks.
         test: Whether to score on the test images even if others are held out.
         proxy_batch: Training images that a proxy sees.
@@ -52,7 +60,10 @@ class ScoreJob:
     settings: Any
     images: ImageSettings
     supernet: Supernet | None = None
+    others: tuple[Supernet, ...] = ()
     recalibrate: int = 1000
+    recalibrations: int = 1
+    shared: bool = True
     proxies: tuple[str, ...] = ()
     test: bool = False
     proxy_batch: int = 64
@@ -67,7 +78,7 @@ class ScoreJob:
 
     def identity(self) -> dict[str, Any]:
         """Return everything that a score depends on, as JSON values."""
-        own = {"supernet": self.supernet.hash if self.supernet else None}
+        own: dict[str, Any] = {"supernet": self.supernet.hash if self.supernet else None, "others": None}
         if not self.proxies:  # then nothing random is left
             own |= {"seed": None, "proxy_batch": None}
         return {"job": "score", **asdict(self), **own}
@@ -86,7 +97,7 @@ def score_job(
     """Return the job that a command line means; a supernet brings its own space, settings and images.
 
     Args:
-        supernet: File of the weights, if there is a supernet.
+        supernet: File of the weights, or folder of a split supernet, if there is one.
         proxies: Names of proxies; ["all"] for all.
         space: Without a supernet: the space.
         images: Without a supernet: the images.
@@ -103,11 +114,13 @@ def score_job(
         check_name("proxy", name, PROXIES)
     if supernet is None and not names:
         raise InputError(f"name a supernet file or proxies (all, or some of {', '.join(PROXIES)})")
-    weights = None
+    weights: Supernet | None = None
+    others: tuple[Supernet, ...] = ()
     if supernet is not None:
-        weights = read_supernet(supernet)
+        weights, *rest = parts_of(supernet)
+        others = tuple(rest)
         space, images, settings = weights.job.space, weights.job.images, weights.job.settings
-    return ScoreJob(space, settings, images, weights, proxies=names, test=test, **other)
+    return ScoreJob(space, settings, images, weights, others=others, proxies=names, test=test, **other)
 
 
 def run(
@@ -137,15 +150,15 @@ def run(
     check_fits(kind, space, job.settings, images, kind.plans(space.graphs(codes[:1]))[0])
     most = len(images.train)
     job = replace(job, recalibrate=min(job.recalibrate, most), proxy_batch=min(job.proxy_batch, most))
-    if job.supernet is not None:
-        load_network(job.supernet, images)
-    parts = Parts(folder, {**job.identity(), "hash": images.content_hash})
-    first, which = _computed(job, codes)
-    chunks = [first[start : start + CHUNK] for start in range(0, len(first), CHUNK)]
-    items = {_part_name([texts[row] for row in chunk]): codes[chunk].tolist() for chunk in chunks}
-    run_parts(_part, items, parts, setup=_setup, setup_args=(job,), jobs=jobs, title="scoring")
-    records = [parts.read(name) for name in items]
-    found = {column: np.concatenate([record[column] for record in records])[which] for column in records[0]}
+    if job.recalibrations < 1 or job.recalibrations * job.recalibrate > most:
+        raise InputError(
+            f"{job.recalibrations} recalibrations of {job.recalibrate} images: give at least one, and no "
+            f"more than the {most} training images allow"
+        )
+    found: dict[str, np.ndarray] = {}
+    for one, rows, place in _split(job, codes, folder):
+        for column, values in _scores(one, codes[rows], images, place, jobs).items():
+            found.setdefault(column, np.empty(len(codes)))[rows] = values
     note = _images_note(job)
     if average_twins:
         note += ", mean over the codes of a network"
@@ -155,6 +168,35 @@ def run(
     shape = ImageShape(images.channels, images.train.x.shape[-1], images.classes)
     counts = kind.counts(space, job.settings, space.graphs(codes), shape)
     return _table(job, texts, found, {"flops": counts.flops, "params": counts.params}, prefix, note)
+
+
+def _split(job: ScoreJob, codes: np.ndarray, folder: Path) -> list[tuple[ScoreJob, np.ndarray, Path]]:
+    """Return the job of each part of a split supernet, its rows of `codes`, and its folder."""
+    if not job.others or job.supernet is None:
+        return [(job, np.arange(len(codes)), folder)]
+    pieces = []
+    for supernet in (job.supernet, *job.others):
+        place, choice = supernet.job.fixed
+        rows = np.flatnonzero(codes[:, place] == choice)
+        if len(rows):
+            pieces.append((replace(job, supernet=supernet, others=()), rows, folder / str(choice)))
+    return pieces
+
+
+def _scores(
+    job: ScoreJob, codes: np.ndarray, images: Images, folder: Path, jobs: int
+) -> dict[str, np.ndarray]:
+    """Return the scores (n,) of architectures, by column; those that are missing are computed."""
+    if job.supernet is not None:
+        load_network(job.supernet, images)
+    parts = Parts(folder, {**job.identity(), "hash": images.content_hash})
+    texts = spaces.get(job.space).format(codes)
+    first, which = _computed(job, codes)
+    chunks = [first[start : start + CHUNK] for start in range(0, len(first), CHUNK)]
+    items = {_part_name([texts[row] for row in chunk]): codes[chunk].tolist() for chunk in chunks}
+    run_parts(_part, items, parts, setup=_setup, setup_args=(job,), jobs=jobs, title="scoring")
+    records = [parts.read(name) for name in items]
+    return {column: np.concatenate([record[column] for record in records])[which] for column in records[0]}
 
 
 def _computed(job: ScoreJob, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -181,7 +223,9 @@ def _part_name(texts: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
 
 
-_worker: tuple[ScoreJob, Images, Network | None] | None = None
+Judge = Callable[[Plan], Judgement]
+
+_worker: tuple[ScoreJob, Images, list[Judge]] | None = None
 
 
 def _setup(job: ScoreJob) -> None:
@@ -189,23 +233,38 @@ def _setup(job: ScoreJob) -> None:
     global _worker
     torch.set_num_threads(1)
     images = load(job.images).to(job.device)
-    _worker = job, images, load_network(job.supernet, images) if job.supernet else None
+    network = load_network(job.supernet, images) if job.supernet else None
+    _worker = job, images, [] if network is None else judges(job, network, images)
+
+
+def judges(job: ScoreJob, network: Network, images: Images) -> list[Judge]:
+    """Return what evaluates an architecture: once for each set of images that statistics come from."""
+    split = images.valid if job.held_out else images.test
+    sets = [images.train.x[i * job.recalibrate :][: job.recalibrate] for i in range(job.recalibrations)]
+    if job.shared and job.recalibrate and SharedJudge.suits(network):
+        return [SharedJudge(network, x, split, amp=job.amp).judge for x in sets]
+
+    def judge_with(x: Tensor, plan: Plan) -> Judgement:
+        if job.recalibrate:
+            recalibrate(network, plan, x, amp=job.amp)
+        return judge(network, plan, split, amp=job.amp)
+
+    return [partial(judge_with, x) for x in sets]
 
 
 def _part(codes: list[list[int]]) -> Record:
     """Score some architectures."""
     if _worker is None:
         raise RuntimeError("_setup must run before any part")
-    job, images, supernet = _worker
+    job, images, found = _worker
     kind, space = network_class(job.space), spaces.get(job.space)
     record: Record = {}
     for plan in kind.plans(space.graphs(np.array(codes))):
         scores: dict[str, float] = {}
-        if supernet is not None:
-            if job.recalibrate:
-                recalibrate(supernet, plan, images.train.x[: job.recalibrate], amp=job.amp)
-            result = judge(supernet, plan, images.valid if job.held_out else images.test, amp=job.amp)
-            scores |= {"acc": float(result.accuracy), "loss": float(result.loss)}
+        if found:
+            results = [one(plan) for one in found]
+            scores["acc"] = float(np.mean([float(result.accuracy) for result in results]))
+            scores["loss"] = float(np.mean([float(result.loss) for result in results]))
         if job.proxies:
             network = build(kind, space, job.settings, images, [job.seed], [plan])
             probe = Probe(network, plan, images.train.take(slice(0, job.proxy_batch)))
@@ -249,5 +308,6 @@ def _table(
 def _images_note(job: ScoreJob) -> str:
     held_out = "a tenth of the training" if job.images.valid == TENTH else f"{job.images.valid} held-out"
     images = f"{held_out} images" if job.held_out else "test images"
-    norms = f"statistics from {job.recalibrate} images" if job.recalibrate else "running statistics"
+    times = f"{job.recalibrations} times " if job.recalibrations > 1 else ""
+    norms = f"statistics from {times}{job.recalibrate} images" if job.recalibrate else "running statistics"
     return f"evaluated on {images}, {norms}"

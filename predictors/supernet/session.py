@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from data.errors import AcerankError
 from predictors.supernet import parallel
@@ -26,6 +27,7 @@ def run_training(
     folder: Path,
     *,
     device: str,
+    initial: Mapping[str, Tensor] | None = None,
     threads: int = 1,
     minutes: float = 2.0,
     compiled: bool = False,
@@ -37,6 +39,7 @@ def run_training(
         job: What is trained.
         folder: Where checkpoint and weights are.
         device: "cpu", "cuda" or one GPU; under torchrun each process takes its own.
+        initial: Weights to begin with; None for new ones.
         threads: Threads on a CPU.
         minutes: Between checkpoints.
         compiled: Whether to compile the operations.
@@ -62,7 +65,16 @@ def run_training(
                 broken_off.extend([step] if parallel.any_of(bool(told)) else [])
                 return bool(broken_off)
 
-            path = train(job, images, folder, minutes=minutes, compiled=compiled, report=report, stop=stop)
+            path = train(
+                job,
+                images,
+                folder,
+                initial=initial,
+                minutes=minutes,
+                compiled=compiled,
+                report=report,
+                stop=stop,
+            )
         if broken_off:
             raise KeyboardInterrupt
         well = True

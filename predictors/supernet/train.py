@@ -14,13 +14,15 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.optim import SGD
 
 from data import spaces
 from data.errors import InputError
 from data.files import atomic_path
 from predictors.supernet import parallel
 from predictors.supernet.alone import build, check_fits
-from predictors.supernet.counts import ImageShape
+from predictors.supernet.counts import Counts, ImageShape
+from predictors.supernet.courses import ComplexityDecay
 from predictors.supernet.evaluate import autocast
 from predictors.supernet.families import network_class
 from predictors.supernet.images import Images
@@ -51,38 +53,73 @@ class Trainer:
         (plan,) = self.kind.plans(self.space.graphs(self.space.sample(1, np.random.default_rng(job.seed))))
         check_fits(self.kind, self.space, job.settings, images, plan)
         self.network = build(self.kind, self.space, job.settings, images, [job.seed])
-        self.optimiser = job.recipe.optimiser(self.network.parameters(), shared=True)
+        momenta = self.space.choices[job.apart] if job.apart >= 0 else 1
+        self.optimisers = [
+            job.recipe.optimiser(self.network.parameters(), shared=True) for _ in range(momenta)
+        ]
         self.per_epoch = job.recipe.steps_per_epoch(len(images.train))
         self.steps = job.recipe.epochs * self.per_epoch
         self.sample = SAMPLINGS[job.sampling](self.space, job.paths, job.seed, self._flops)
+        self.decay = ComplexityDecay(self.space, self._params, job.decay, job.seed) if job.decay else None
         self.done = 0
         parallel.check_batch(job.recipe.batch)
 
-    def _flops(self, codes: Any) -> Any:  # noqa: ANN401  # (n, places) to (n,)
+    def _flops(self, codes: np.ndarray) -> np.ndarray:
+        return self._counts(codes).flops
+
+    def _params(self, codes: np.ndarray) -> np.ndarray:
+        return self._counts(codes).params
+
+    def _counts(self, codes: np.ndarray) -> Counts:
         shape = ImageShape(self.images.channels, self.images.train.x.shape[-1], self.images.classes)
-        return self.kind.counts(self.space, self.job.settings, self.space.graphs(codes), shape).flops
+        return self.kind.counts(self.space, self.job.settings, self.space.graphs(codes), shape)
+
+    @property
+    def lr(self) -> float:
+        """Learning rate of the last step."""
+        return self.optimisers[0].param_groups[0]["lr"]
 
     def step(self) -> float:
         """Do one step; return the mean loss of its architectures."""
-        recipe = self.job.recipe
-        set_lr(self.optimiser, recipe.lr_at(self.done, self.steps))
+        lr = self.job.recipe.lr_at(self.done, self.steps, linear=self.decay is not None)
+        for optimiser in self.optimisers:
+            set_lr(optimiser, lr)
         x, y = self._batch()
-        plans = self.kind.plans(self.space.graphs(self.sample(self.done)))
+        codes = self.sample(self.done)
+        if self.job.fixed:
+            place, choice = self.job.fixed
+            codes[:, place] = choice
+        weights = (
+            np.ones(len(codes)) if self.decay is None else self.decay.weights(codes, self.done, self.steps)
+        )
         self.network.train()
-        # Without gradients the optimiser leaves a weight, and its momentum, alone.
-        self.optimiser.zero_grad(set_to_none=True)
+        groups = [np.arange(len(codes))]
+        if self.job.apart >= 0:
+            chosen = codes[:, self.job.apart]
+            groups = [np.flatnonzero(chosen == choice) for choice in range(len(self.optimisers))]
         total = 0.0
-        for plan in plans:
+        for optimiser, rows in zip(self.optimisers, groups, strict=True):
+            if len(rows):
+                total += self._update(optimiser, codes[rows], weights[rows] / len(codes), x, y)
+        self.done += 1
+        return total / len(codes)
+
+    def _update(self, optimiser: SGD, codes: np.ndarray, weights: np.ndarray, x: Tensor, y: Tensor) -> float:
+        """Change the weights by the gradients of some architectures; return the sum of their losses."""
+        recipe = self.job.recipe
+        # Without gradients the optimiser leaves a weight, and its momentum, alone.
+        optimiser.zero_grad(set_to_none=True)
+        total = 0.0
+        for plan, weight in zip(self.kind.plans(self.space.graphs(codes)), weights.tolist(), strict=True):
             with autocast(x, recipe.amp):
                 logits = self.network(x, plan)
-            loss = F.cross_entropy(logits[:, 0], y, label_smoothing=recipe.smoothing) / len(plans)
-            loss.backward()
+            loss = F.cross_entropy(logits[:, 0], y, label_smoothing=recipe.smoothing)
+            (loss * weight).backward()
             total += float(loss.detach())
         parallel.average_gradients(self.network)
         if recipe.clip:
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip)
-        self.optimiser.step()
-        self.done += 1
+        optimiser.step()
         return total
 
     def _batch(self) -> tuple[Tensor, Tensor]:
@@ -104,7 +141,7 @@ class Trainer:
         state = {
             "step": self.done,
             "network": self.network.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
         }
         # By way of memory: then a full disk is an error of the file, not one of torch's own.
         content = io.BytesIO()
@@ -121,7 +158,8 @@ class Trainer:
         try:
             state = torch.load(path, map_location=self.images.train.x.device, weights_only=True)
             self.network.load_state_dict(state["network"])
-            self.optimiser.load_state_dict(state["optimiser"])
+            for optimiser, before in zip(self.optimisers, _optimiser_states(state), strict=True):
+                optimiser.load_state_dict(before)
             self.done = int(state["step"])
         except (*BROKEN, OSError) as error:
             first = (str(error) or type(error).__name__).splitlines()[0]
@@ -130,11 +168,17 @@ class Trainer:
             ) from error
 
 
+def _optimiser_states(state: Mapping[str, Any]) -> list[Any]:
+    """Return the states of a checkpoint's optimisers; older ones hold a single one."""
+    return state["optimisers"] if "optimisers" in state else [state["optimiser"]]
+
+
 def train(
     job: TrainJob,
     images: Images,
     folder: Path,
     *,
+    initial: Mapping[str, Tensor] | None = None,
     minutes: float = 2.0,
     compiled: bool = False,
     report: Callable[[int, int, Mapping[str, float]], object] = lambda step, steps, scalars: None,
@@ -146,6 +190,7 @@ def train(
         job: What is trained.
         images: Its images, on the device to train on.
         folder: Where the checkpoint, the settings and the weights are.
+        initial: Weights to begin with; None for new ones.
         minutes: Between checkpoints; there is one at the end of the training as well.
         compiled: Whether to compile the operations (torch.compile), which pays in long trainings.
         report: Told after each step: step, steps, scalars by name.
@@ -157,6 +202,8 @@ def train(
     own = {"job": "train", **job.as_json(), "hash": images.content_hash, "processes": parallel.world()}
     check_settings(folder / SETTINGS, own)
     trainer = Trainer(job, images)
+    if initial is not None:
+        trainer.network.load_state_dict(initial)
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.is_file():
         trainer.load(checkpoint)
@@ -166,7 +213,7 @@ def train(
     last = time.monotonic()
     while trainer.done < trainer.steps:
         loss = trainer.step()
-        report(trainer.done, trainer.steps, {"loss": loss, "lr": trainer.optimiser.param_groups[0]["lr"]})
+        report(trainer.done, trainer.steps, {"loss": loss, "lr": trainer.lr})
         ended = trainer.done == trainer.steps or stop(trainer.done)
         if parallel.rank() == 0 and (ended or time.monotonic() - last > 60 * minutes):
             trainer.save(checkpoint)
