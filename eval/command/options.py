@@ -155,6 +155,14 @@ class BenchFlags(TableFlags):
     jobs: Annotated[
         int, typer.Option(min=0, help="Processes; 0 for one a core. Any number gives the same rows.")
     ] = 0
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Dask cluster to run on in place of --jobs: tcp://host:8786, a scheduler file (.json), or "
+            "local:2 for two processes of this machine. The rows are the same.",
+        ),
+    ] = None
     out: Annotated[
         Path | None,
         typer.Option(
@@ -171,6 +179,10 @@ class BenchFlags(TableFlags):
         Raises:
             typer.BadParameter: No benchmark, or a reason without a name.
         """
+        if self.cluster is not None:
+            from data.cluster.connect import check_address
+
+            check_address(self.cluster)
         if self.bench_required and not self.bench:
             raise typer.BadParameter("name a benchmark, e.g. --bench nb201; --list shows all of them")
         return {
@@ -184,6 +196,7 @@ class BenchFlags(TableFlags):
             "settings": self.set_ or (),
             "seed": self.seed,
             "jobs": self.jobs,
+            "cluster": self.cluster,
             "out": self.out,
             "offline": self.offline,
             "table": self.table_options(),

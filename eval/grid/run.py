@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from data.cluster import Cluster
 from data.files import atomic_path
 from eval.evaluator import Scored, run_trial
 from eval.grid.parallel import run_all
@@ -23,12 +25,22 @@ TASK_COLUMNS = ("bench", "dataset", "target", "protocol", "train_size")
 _MEASURED = ("fit_seconds", "predict_seconds", "pretrain_seconds", "weak_hash")
 
 
+@dataclass(frozen=True)
+class Finished:
+    """What came out of a trial: its rows, a score for each repeat and test row, and what was measured."""
+
+    rows: list[Row]
+    scores: pa.Table
+    measured: dict[str, Any]
+
+
 def run_grid(
     trials: Sequence[Trial],
     metrics: Sequence[str],
     store: Store,
     *,
     jobs: int,
+    cluster: Cluster | None = None,
     done: Callable[[Trial, bool], object] = lambda trial, was_stored: None,
 ) -> list[Row]:
     """Run the trials that are not stored yet; return the rows of all, in the order of `trials`.
@@ -38,12 +50,21 @@ def run_grid(
         metrics: Metrics of the rows.
         store: Where finished trials are kept; rows.jsonl and scores.parquet are written there.
         jobs: Processes; any number gives the same rows.
+        cluster: Where trials are run in place of processes of this machine; the rows are the same.
         done: Called with each finished trial, and whether it was found in the store.
     """
+
+
+    def run(missing: Sequence[Trial]) -> Iterator[tuple[int, list[Row]]]:
+        if cluster is None:
+            shared = missing, tuple(metrics), store.folder
+            return run_all(_run, shared, range(len(missing)), jobs)
+        return _run_remote(cluster, missing, tuple(metrics), store)
+
     ordered = store.resume(
         trials,
         lambda trial: _stored_rows(trial, metrics, store),
-        lambda missing: run_all(_run, (missing, tuple(metrics), store.folder), range(len(missing)), jobs),
+        run,
         done,
     )
     _write_scores(store, trials)
@@ -52,7 +73,27 @@ def run_grid(
 
 def _run(shared: tuple[Sequence[Trial], Sequence[str], Path], index: int) -> list[Row]:
     trials, metrics, folder = shared
-    trial = trials[index]
+    return _keep(Store(folder), trials[index], compute(trials[index], metrics))
+
+
+def _run_remote(
+    cluster: Cluster, trials: Sequence[Trial], metrics: Sequence[str], store: Store
+) -> Iterator[tuple[int, list[Row]]]:
+    """Run trials on a cluster; what comes back is stored here."""
+    from eval.grid.remote import Remote
+
+    remote = Remote(cluster, compute, metrics, lambda trial: trial, ["eval.evaluator", "eval.scoring"])
+    for index, finished in remote.run(trials):
+        yield index, _keep(store, trials[index], finished)
+
+
+def _keep(store: Store, trial: Trial, finished: Finished) -> list[Row]:
+    _save(store, trial, finished.scores, finished.rows, finished.measured)
+    return finished.rows
+
+
+def compute(trial: Trial, metrics: Sequence[str]) -> Finished:
+    """Run a trial; nothing is stored."""
     scored = run_trial(trial)
     rows = _scorer(trial.task).rows(trial, scored, metrics)
     score = np.concatenate(scored.scores)
@@ -64,8 +105,7 @@ def _run(shared: tuple[Sequence[Trial], Sequence[str], Path], index: int) -> lis
             "std": pa.nulls(len(score), pa.float64()) if scored.std is None else np.concatenate(scored.std),
         }
     )
-    _save(Store(folder), trial, scores, rows, {name: getattr(scored, name) for name in _MEASURED})
-    return rows
+    return Finished(rows, scores, {name: getattr(scored, name) for name in _MEASURED})
 
 
 @lru_cache(maxsize=8)
