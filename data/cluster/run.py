@@ -6,6 +6,7 @@ import logging
 import pickle
 import queue
 import threading
+import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +20,7 @@ from data.errors import AcerankError
 if TYPE_CHECKING:
     from distributed import Future
 
-AHEAD = 2  # cells that a worker has: one to run, one to go on with
+SHORT = 1.0  # mean seconds of a cell below which a worker gets a second one in advance
 TRIES = 3  # times that a cell may lose its result or its inputs on the way
 TICK = 2.0  # seconds between two looks at the workers while nothing finishes
 _log = logging.getLogger("acerank")
@@ -101,6 +102,8 @@ class Run:
         self._running: dict[Future, int] = {}
         self._submitted = 0
         self._lost: dict[int, int] = {}
+        self._lines: dict[str, dict[Future, float]] = {}  # cells sent to each worker, and when
+        self._ended, self._seconds = 0, 0.0
 
     def results(self) -> Iterator[tuple[int, Any]]:
         """Yield (position, result) of every cell, in the order in which they finish.
@@ -121,16 +124,14 @@ class Run:
         suspects: list[int] = []
         try:
             while waiting or self._running:
-                while waiting and len(self._running) < AHEAD * max(1, len(self.cluster.threads)):
-                    self._submit(waiting.popleft())
+                self._fill(waiting)
                 yield from self._collect(waiting, suspects)
             for index in suspects:
                 _log.warning("%s lost its workers: it is run on its own", self.get_cell(index).title)
-                self._submit(index)
-                while self._running:
+                waiting.append(index)
+                while waiting or self._running:
+                    self._fill(waiting)
                     yield from self._collect(waiting, None)
-                    while waiting:
-                        self._submit(waiting.popleft())
         finally:
             self.cancel()
 
@@ -144,6 +145,7 @@ class Run:
 
         futures = [*self._running, *self._made.values()]
         self._running.clear()
+        self._lines.clear()
         self._made.clear()
         with suppress(OSError, TimeoutError, RuntimeError):
             self.cluster.client.cancel(futures, force=False)
@@ -163,11 +165,42 @@ class Run:
         well = [future for future in ended if future.status == "finished"]
         results = self.cluster.client.gather(well, errors="raise") if well else []
         for future, result in zip(well, results, strict=True):
-            yield self._running.pop(future), result
+            yield self._take_out(future), result
         for future in ended:
             if future in self._running:
+                self._handle(future, self._take_out(future), waiting, suspects)
+
+    def _take_out(self, future: Future) -> int:
+        """Forget a cell that has ended; return its position."""
+        for line in self._lines.values():
+            if (sent := line.pop(future, None)) is not None:
+                self._ended += 1
+                self._seconds += (time.monotonic() - sent) / (len(line) + 1)
+                break
+        return self._running.pop(future)
+
+    def _fill(self, waiting: deque[int]) -> None:
+        """Send cells to the workers that have none, and a second one where cells are short.
+
+        Dask by itself would send them where the table is, at first to one worker. In the end, cells that
+        queue behind another one move to workers that have nothing left to do.
+        """
+        workers = self.cluster.threads
+        self._lines = {name: self._lines.get(name, {}) for name in workers}
+        short = self._ended > 0 and self._seconds / self._ended < SHORT
+        for ahead in (1, 2) if short else (1,):
+            for name, line in self._lines.items():
+                if waiting and len(line) < ahead:
+                    self._submit(waiting.popleft(), name)
+        idle = [name for name, line in self._lines.items() if not line]
+        queued = [line for line in self._lines.values() if len(line) > 1]
+        for name, line in zip(idle, queued, strict=False):
+            future = list(line)[-1]
+            if not future.done():
+                del line[future]
                 index = self._running.pop(future)
-                self._handle(future, index, waiting, suspects)
+                self.cluster.client.cancel([future], force=False)
+                self._submit(index, name)
 
     def _handle(self, future: Future, index: int, waiting: deque[int], suspects: list[int] | None) -> None:
         """Decide what becomes of a cell that has no result: run it again, put it aside, or raise."""
@@ -204,7 +237,7 @@ class Run:
             if self._made[name].status in ("error", "cancelled", "lost"):
                 del self._made[name]
 
-    def _submit(self, index: int) -> None:
+    def _submit(self, index: int, worker: str) -> None:
         cell = self.get_cell(index)
         future = self.cluster.client.submit(
             work,
@@ -214,8 +247,11 @@ class Run:
             (self.fingerprint, self.modules, digest(self.fingerprint, self.modules)),
             key=self._key("cell"),
             pure=False,
+            workers=[worker],
+            allow_other_workers=True,
         )
         self._running[future] = index
+        self._lines[worker][future] = time.monotonic()
         future.add_done_callback(self._finished.put)
 
     def _get_source(self, name: str) -> Future:
