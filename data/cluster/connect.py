@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 LOCAL = "local:"
 TIMEOUT = 20  # seconds in which a scheduler has to answer
 START = 120  # seconds in which the processes of local:N have to start
-FRESH = 2  # seconds for which a count of the workers holds
+FRESH = 1  # seconds for which a count of the workers holds
 _log = logging.getLogger("acerank")
 
 
@@ -59,6 +59,7 @@ class Cluster:
 
     def wait(self) -> None:
         """Wait for the first worker, which a queue may hold back for hours; say so."""
+        self._counted = -float("inf")
         if not self.client.nthreads():
             _log.warning("no workers at %s yet: waiting for the first (Ctrl-C to stop)", self.name)
             while not self.client.nthreads():

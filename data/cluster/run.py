@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import pickle
 import queue
@@ -10,6 +11,8 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +24,8 @@ if TYPE_CHECKING:
     from distributed import Future
 
 SHORT = 1.0  # mean seconds of a cell below which a worker gets a second one in advance
-TRIES = 3  # times that a cell may lose its result or its inputs on the way
-TICK = 2.0  # seconds between two looks at the workers while nothing finishes
+TRIES = 3  # workers that a cell may cost
+TICK = 1.0  # seconds between two looks at the workers while nothing finishes
 _log = logging.getLogger("acerank")
 _alone = threading.Lock()  # of a worker: cells share a process's libraries, whose threads are set to one
 
@@ -70,7 +73,11 @@ class Cell:
 
 
 class Run:
-    """Cells on a cluster."""
+    """Cells on a cluster.
+
+    The client places cells itself, one a worker (two where they are short). Dask would send them where the
+    table is, at first to one worker; and who placed a cell knows what a lost worker was working on.
+    """
 
     def __init__(
         self,
@@ -94,46 +101,45 @@ class Run:
             modules: Its argument.
         """
         self.cluster, self.function, self.total, self.sources = cluster, function, total, sources
-        self.get_cell = get_cell
-        self.fingerprint, self.modules = fingerprint, tuple(modules)
+        self.get_cell, self.fingerprint, self.modules = get_cell, fingerprint, tuple(modules)
         self._token = uuid.uuid4().hex[:8]
         self._made: dict[str, Future] = {}
-        self._finished: queue.SimpleQueue[Future] = queue.SimpleQueue()
-        self._running: dict[Future, int] = {}
-        self._submitted = 0
+        self._ended: queue.SimpleQueue[_Ended] = queue.SimpleQueue()
+        self._waiting = deque(range(total))
+        self._lines: dict[str, dict[Future, _Sent]] = {}  # what each worker has, in order
         self._lost: dict[int, int] = {}
-        self._lines: dict[str, dict[Future, float]] = {}  # cells sent to each worker, and when
-        self._ended, self._seconds = 0, 0.0
+        self._given_up: list[int] = []
+        self._submitted = self._counted = 0
+        self._seconds = 0.0
 
     def results(self) -> Iterator[tuple[int, Any]]:
         """Yield (position, result) of every cell, in the order in which they finish.
 
-        Cells whose worker dies are run again, first by Dask, which gives a cell up after
-        `distributed.scheduler.allowed-failures` workers; then, after all others, on their own, so that the
-        cell that is to blame is known.
+        A cell whose worker dies is run again, after those that wait.
 
         Raises:
             WorkerDiffersError: A worker runs other code, or another version of a library.
-            LostCellError: A cell cost the workers that ran it and nothing else; names it.
+            LostCellError: A cell has cost `TRIES` workers; raised when all others are done, and names it.
         """
         self.cluster.wait()
         check_workers(self.cluster, self.fingerprint, self.modules)
         if any(n > 1 for n in self.cluster.threads.values()):
             _log.warning("workers have several threads, of which one is used: start them with --nthreads 1")
-        waiting = deque(range(self.total))
-        suspects: list[int] = []
         try:
-            while waiting or self._running:
-                self._fill(waiting)
-                yield from self._collect(waiting, suspects)
-            for index in suspects:
-                _log.warning("%s lost its workers: it is run on its own", self.get_cell(index).title)
-                waiting.append(index)
-                while waiting or self._running:
-                    self._fill(waiting)
-                    yield from self._collect(waiting, None)
+            while self._waiting or any(self._lines.values()):
+                self._follow_workers()
+                self._fill()
+                self._even_out()
+                yield from self._collect()
         finally:
             self.cancel()
+        if self._given_up:
+            first = self.get_cell(self._given_up[0]).title
+            more = f" and {len(self._given_up) - 1} more" if len(self._given_up) > 1 else ""
+            raise LostCellError(
+                f"{first}{more}: {TRIES} workers died at it (killed, or out of memory?); all other work is "
+                "done and kept: run again with more memory a worker, or without it"
+            )
 
     def value(self, name: str) -> Any:  # noqa: ANN401
         """Return the value of a source that some cell needed."""
@@ -141,105 +147,89 @@ class Run:
 
     def cancel(self) -> None:
         """Take back what is queued; cells in progress end without being heard."""
-        from contextlib import suppress
-
-        futures = [*self._running, *self._made.values()]
-        self._running.clear()
+        futures = [*(future for line in self._lines.values() for future in line), *self._made.values()]
         self._lines.clear()
         self._made.clear()
         with suppress(OSError, TimeoutError, RuntimeError):
             self.cluster.client.cancel(futures, force=False)
 
-    def _collect(self, waiting: deque[int], suspects: list[int] | None) -> Iterator[tuple[int, Any]]:
-        """Yield what has finished since the last call; wait a moment if nothing has."""
-        try:
-            ended = [self._finished.get(timeout=TICK)]
-        except queue.Empty:
-            if not self.cluster.threads:
-                _log.warning("all workers are gone: waiting for others (Ctrl-C to stop)")
-                self.cluster.wait()
-            return
-        while not self._finished.empty():
-            ended.append(self._finished.get())
-        ended = [future for future in ended if future in self._running]
-        well = [future for future in ended if future.status == "finished"]
-        results = self.cluster.client.gather(well, errors="raise") if well else []
-        for future, result in zip(well, results, strict=True):
-            yield self._take_out(future), result
-        for future in ended:
-            if future in self._running:
-                self._handle(future, self._take_out(future), waiting, suspects)
-
-    def _take_out(self, future: Future) -> int:
-        """Forget a cell that has ended; return its position."""
-        for line in self._lines.values():
-            if (sent := line.pop(future, None)) is not None:
-                self._ended += 1
-                self._seconds += (time.monotonic() - sent) / (len(line) + 1)
-                break
-        return self._running.pop(future)
-
-    def _fill(self, waiting: deque[int]) -> None:
-        """Send cells to the workers that have none, and a second one where cells are short.
-
-        Dask by itself would send them where the table is, at first to one worker. In the end, cells that
-        queue behind another one move to workers that have nothing left to do.
-        """
+    def _follow_workers(self) -> None:
+        """Take note of workers that came and went; what the latter had is done again."""
         workers = self.cluster.threads
-        self._lines = {name: self._lines.get(name, {}) for name in workers}
-        short = self._ended > 0 and self._seconds / self._ended < SHORT
+        for name in [name for name in self._lines if name not in workers]:
+            line = self._lines.pop(name)
+            self.cluster.client.cancel(list(line), force=False)
+            for place, sent in enumerate(line.values()):
+                if place:  # it had not begun
+                    self._waiting.appendleft(sent.index)
+                else:
+                    _log.warning("a worker was lost: %s is run again", self.get_cell(sent.index).title)
+                    self._lose(sent.index)
+        for name in workers:
+            self._lines.setdefault(name, {})
+        if not workers:
+            _log.warning("all workers are gone")
+            self.cluster.wait()
+
+    def _lose(self, index: int) -> None:
+        """Have a cell run again, after those that wait; not for ever."""
+        self._lost[index] = self._lost.get(index, 0) + 1
+        (self._given_up if self._lost[index] >= TRIES else self._waiting).append(index)
+
+    def _fill(self) -> None:
+        """Send each worker a cell if it has none, and a second one where cells are short."""
+        short = self._counted > 0 and self._seconds / self._counted < SHORT
         for ahead in (1, 2) if short else (1,):
             for name, line in self._lines.items():
-                if waiting and len(line) < ahead:
-                    self._submit(waiting.popleft(), name)
+                if self._waiting and len(line) < ahead:
+                    self._submit(self._waiting.popleft(), name)
+
+    def _even_out(self) -> None:
+        """Move cells that queue behind another one to workers that have nothing left to do."""
         idle = [name for name, line in self._lines.items() if not line]
         queued = [line for line in self._lines.values() if len(line) > 1]
         for name, line in zip(idle, queued, strict=False):
-            future = list(line)[-1]
-            if not future.done():
-                del line[future]
-                index = self._running.pop(future)
-                self.cluster.client.cancel([future], force=False)
-                self._submit(index, name)
+            future, sent = line.popitem()
+            self.cluster.client.cancel([future], force=False)
+            self._submit(sent.index, name)
 
-    def _handle(self, future: Future, index: int, waiting: deque[int], suspects: list[int] | None) -> None:
-        """Decide what becomes of a cell that has no result: run it again, put it aside, or raise."""
+    def _collect(self) -> Iterator[tuple[int, Any]]:
+        """Yield what has finished since the last call; wait a moment if nothing has."""
+        with suppress(queue.Empty):
+            timeout: float | None = TICK
+            while True:
+                ended = self._ended.get(block=timeout is not None, timeout=timeout)
+                timeout = None
+                line = next((line for line in self._lines.values() if ended.future in line), None)
+                if line is None:
+                    continue  # it was moved, or its worker was lost
+                sent = line.pop(ended.future)
+                if ended.error is not None:
+                    self._handle(ended.error, sent.index)
+                    continue
+                self._counted += 1
+                self._seconds += (time.monotonic() - sent.time) / (len(line) + 1)
+                yield sent.index, ended.result
+
+    def _handle(self, error: BaseException, index: int) -> None:
+        """Decide what becomes of a cell that has no result: run it again, or raise."""
         from distributed import KilledWorker
         from distributed.client import FutureCancelledError
 
-        if future.status != "error":  # cancelled or lost: its inputs or the scheduler's memory of it are gone
-            self._lost[index] = self._lost.get(index, 0) + 1
-            if self._lost[index] >= TRIES:
-                raise LostCellError(
-                    f"{self.get_cell(index).title} was lost {TRIES} times by {self.cluster.name}; finished work "
-                    "is kept: run again"
-                )
-            self._forget(index)
-            waiting.append(index)
-            return
-        error = future.exception()
-        if isinstance(error, KilledWorker | FutureCancelledError):
-            self._forget(index)
-            if suspects is None:
-                raise LostCellError(
-                    f"{self.get_cell(index).title} ended every worker that ran it (killed, or out of memory?); "
-                    "finished work is kept: run again with more memory a worker, or without it"
-                ) from error
-            suspects.append(index)
+        if isinstance(error, KilledWorker | FutureCancelledError | CancelledError):
+            for name in [name for name, future in self._made.items() if future.status != "pending"]:
+                if self._made[name].status != "finished":
+                    del self._made[name]  # made again when the cell is
+            self._lose(index)
             return
         if not isinstance(error, AcerankError) or isinstance(error, WorkerDiffersError):
             check_workers(self.cluster, self.fingerprint, self.modules)  # one that came later may be to blame
-        raise error if error is not None else RuntimeError(f"{self.get_cell(index).title} failed without an error")
-
-    def _forget(self, index: int) -> None:
-        """Have the sources of a cell made again, if they failed."""
-        for name in list(self._made):
-            if self._made[name].status in ("error", "cancelled", "lost"):
-                del self._made[name]
+        raise error
 
     def _submit(self, index: int, worker: str) -> None:
+        client = self.cluster.client
         cell = self.get_cell(index)
-        future = self.cluster.client.submit(
+        future = client.submit(
             work,
             self.function,
             cell.payload,
@@ -248,11 +238,18 @@ class Run:
             key=self._key("cell"),
             pure=False,
             workers=[worker],
-            allow_other_workers=True,
         )
-        self._running[future] = index
-        self._lines[worker][future] = time.monotonic()
-        future.add_done_callback(self._finished.put)
+        self._lines[worker][future] = _Sent(index, time.monotonic())
+        asyncio.run_coroutine_threadsafe(self._follow(future), client.loop.asyncio_loop)
+
+    async def _follow(self, future: Future) -> None:
+        """Fetch a result when it is there."""
+        try:
+            (result,) = await self.cluster.client.gather([future], asynchronous=True)
+        except BaseException as error:  # noqa: BLE001 - raised where results are waited for
+            self._ended.put(_Ended(future, None, error))
+        else:
+            self._ended.put(_Ended(future, result))
 
     def _get_source(self, name: str) -> Future:
         if name not in self._made:
@@ -262,13 +259,30 @@ class Run:
             values = {need: self._get_source(need) for need in source.needs}
             with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TiB"}):
                 self._made[name] = self.cluster.client.submit(
-                    make, source.function, source.payload, values, key=self._key(f"acerank_{name}"), pure=False
+                    make, source.function, source.payload, values, key=self._key(name), pure=False
                 )
         return self._made[name]
 
     def _key(self, prefix: str) -> str:
         self._submitted += 1
-        return f"{prefix}-{self._token}-{self._submitted}"
+        return f"acerank_{prefix}-{self._token}-{self._submitted}"
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """A cell that a worker has: its position, and when it was sent."""
+
+    index: int
+    time: float
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """A cell that has ended, well or with an error."""
+
+    future: Future
+    result: Any
+    error: BaseException | None = None
 
 
 def make(function: Callable[..., Any], payload: bytes, values: Mapping[str, Any]) -> object:
