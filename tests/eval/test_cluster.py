@@ -35,15 +35,15 @@ class Mortal:
         self.mark = mark
 
     def fit(self, graphs, y):
-        self.mean_ = float(np.mean(y))
+        self.first_ = float(y[0])
 
     def predict(self, graphs):
         mark = Path(self.mark)
         if len(list(mark.parent.glob("fitted-*"))) > 2 and not mark.exists():
             mark.touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        (mark.parent / f"fitted-{self.mean_:.6f}").touch()
-        return graphs.ops @ weights(graphs.ops.shape[1]) + self.mean_
+        (mark.parent / f"fitted-{self.first_}").touch()
+        return graphs.ops @ weights(graphs.ops.shape[1]) * self.first_
 '''
 ENCODED = '''
 import json
@@ -155,17 +155,16 @@ def test_stragglers_do_not_hold_the_rest(cluster: Cluster) -> None:
 
 
 def test_a_worker_killed_in_the_middle_changes_no_row(cluster: Cluster, tmp_path: Path) -> None:
-    helper = write_ranker(tmp_path / "code", "helper_of_ranker", "import numpy as np\n\nweights = np.arange\n")
+    write_ranker(tmp_path / "code", "helper_of_ranker", "import numpy as np\n\nweights = np.arange\n")
     place = write_ranker(tmp_path / "code", "mortal_ranker", RANKER)
     mark = tmp_path / "killed"
     ranker = f"{place}:mark={mark}"
-    options = {"train_sizes": [10, 15], "repeats": 30, "progress": False, "metrics": "kendall_tau,ndcg@10"}
+    options = {"train_sizes": [10, 15], "repeats": 20, "progress": False, "metrics": "kendall_tau,ndcg@10"}
     found = evaluate("nb201_mini", ranker, cluster=cluster.client, out=tmp_path / "run", **options)
     assert mark.exists()
     wanted = evaluate("nb201_mini", ranker, **options)
     assert strip(found.rows) == strip(wanted.rows)
     assert found.scores().equals(wanted.scores())
-    assert Path(helper).exists()
     again = evaluate("nb201_mini", ranker, out=tmp_path / "run", **options)
     assert again.rows == found.rows  # what came back was stored, so nothing was run
 
