@@ -165,7 +165,9 @@ def run_plan(
             open_cluster(cluster, jobs) as workers,
             show_progress(len(plan.trials), show=progress, cluster=workers) as done,
         ):
-            rows = run_grid(plan.trials, plan.metrics, Store(place), jobs=jobs or cpu_count(), cluster=workers, done=done)
+            rows = run_grid(
+                plan.trials, plan.metrics, Store(place), jobs=jobs or cpu_count(), cluster=workers, done=done
+            )
         if saved is not None and save_encoder_to:
             save_encoder(saved, Path(save_encoder_to))
         kept = read_scores(place) if folder is None else None

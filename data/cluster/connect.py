@@ -31,7 +31,8 @@ class Cluster:
 
     def __init__(self, client: Client, name: str) -> None:
         """Use a connection."""
-        self.client, self.name = client, name
+        self.client: Any = client  # its methods are typed as coroutines as well
+        self.name = name
         self._workers: dict[str, int] = {}
         self._counted = -float("inf")
 
@@ -52,7 +53,7 @@ class Cluster:
                 self._workers = dict(self.client.nthreads())
             except (OSError, TimeoutError) as error:
                 raise InputError(
-                    f"the scheduler at {self.name} does not answer ({error}); finished work is kept: run again"
+                    f"the scheduler at {self.name} does not answer ({error}); finished work is kept"
                 ) from error
             self._counted = now
         return self._workers
@@ -110,9 +111,7 @@ def check_address(address: str) -> str:
                 f"there is no scheduler file '{address}'; dask scheduler --scheduler-file {address} writes it"
             )
     elif not address.rpartition(":")[2].isdigit():
-        raise InputError(
-            f"cluster '{address}' is not of the form tcp://host:8786, scheduler.json or local:2"
-        )
+        raise InputError(f"cluster '{address}' is not of the form tcp://host:8786, scheduler.json or local:2")
     return address
 
 
@@ -132,9 +131,7 @@ def _open(address: str) -> Client:
     from distributed import Client
 
     check_address(address)
-    where: dict[str, Any] = (
-        {"scheduler_file": address} if address.endswith(".json") else {"address": address}
-    )
+    where: dict[str, Any] = {"scheduler_file": address} if address.endswith(".json") else {"address": address}
     try:
         return Client(**where, timeout=TIMEOUT, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
@@ -152,7 +149,7 @@ def _local(n: int) -> Iterator[Cluster]:
             n_workers=n,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             memory_limit=0,
             silence_logs=logging.CRITICAL,
         ) as local,

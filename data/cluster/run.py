@@ -246,18 +246,18 @@ class Run:
         """Fetch a result when it is there."""
         try:
             (result,) = await self.cluster.client.gather([future], asynchronous=True)
-        except BaseException as error:  # noqa: BLE001 - raised where results are waited for
+        except BaseException as error:
             self._ended.put(_Ended(future, None, error))
         else:
             self._ended.put(_Ended(future, result))
 
     def _get_source(self, name: str) -> Future:
         if name not in self._made:
-            import dask
+            from dask.config import set as configure
 
             source = self.sources[name]
             values = {need: self._get_source(need) for need in source.needs}
-            with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TiB"}):
+            with configure({"distributed.admin.large-graph-warning-threshold": "1 TiB"}):
                 self._made[name] = self.cluster.client.submit(
                     make, source.function, source.payload, values, key=self._key(name), pure=False
                 )

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from distributed import Client
-
     import pandas as pd
+    from distributed import Client
 
     from benchmarks.base import Benchmark
     from eval.ablate.arms import Arm
@@ -94,6 +93,8 @@ def ablate(
     )
     asked = parse(",".join(build_arms(base, items, mode)), settings, distinct=True)
     plan = build_plan(bench, asked, distinct=True, **{"repeats": REPEATS, "metrics": METRICS, **options})
-    results = run_plan(plan, "ablate", out=out, jobs=jobs, cluster=cluster, progress=progress, command=command)
+    results = run_plan(
+        plan, "ablate", out=out, jobs=jobs, cluster=cluster, progress=progress, command=command
+    )
     first = results.predictors[0]
     return Ablation(first, compare(results.rows, first), results)

@@ -54,7 +54,6 @@ def run_grid(
         done: Called with each finished trial, and whether it was found in the store.
     """
 
-
     def run(missing: Sequence[Trial]) -> Iterator[tuple[int, list[Row]]]:
         if cluster is None:
             shared = missing, tuple(metrics), store.folder

@@ -79,4 +79,6 @@ def leaderboard(
     for line in left_out:
         log.info(line)
     plan = replace(plan, notes=[*left_out, *plan.notes])
-    return run_plan(plan, "leaderboard", out=out, jobs=jobs, cluster=cluster, progress=progress, command=command)
+    return run_plan(
+        plan, "leaderboard", out=out, jobs=jobs, cluster=cluster, progress=progress, command=command
+    )

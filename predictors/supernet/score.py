@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from predictors.supernet.images import TENTH, Images, ImageSettings, load
 from predictors.supernet.network import Network, Plan
 from predictors.supernet.parts import Parts, Record, run_parts
 from predictors.supernet.proxies import PROXIES, Probe
+from predictors.supernet.remote import Job, run_remote
 from predictors.supernet.weights import Supernet, load_network, read_supernet
 
 CHUNK = 20  # architectures in a part: what a run that is stopped loses at most, in each process
@@ -116,6 +118,7 @@ def run(
     folder: Path,
     *,
     jobs: int,
+    cluster: str = "",
     prefix: str = "supernet",
     average_twins: bool = False,
 ) -> Table:
@@ -126,6 +129,7 @@ def run(
         codes: (n, places) architectures, each once; more may be asked for later, into the same folder.
         folder: Where finished parts are kept.
         jobs: Processes.
+        cluster: Address of a cluster to run on in their place; "" for none.
         prefix: What the columns of the supernet are called: PREFIX_acc and so on.
         average_twins: Whether each gets the mean over those of `codes` that are the same network. They stand
             at other places of the supernet, with other weights: several scores of one network.
@@ -143,7 +147,8 @@ def run(
     first, which = _computed(job, codes)
     chunks = [first[start : start + CHUNK] for start in range(0, len(first), CHUNK)]
     items = {_part_name([texts[row] for row in chunk]): codes[chunk].tolist() for chunk in chunks}
-    run_parts(_part, items, parts, setup=_setup, setup_args=(job,), jobs=jobs, title="scoring")
+    remote = partial(run_remote, cluster, Job(_part, _setup, (job,)), images) if cluster else None
+    run_parts(_part, items, parts, setup=_setup, setup_args=(job,), jobs=jobs, title="scoring", remote=remote)
     records = [parts.read(name) for name in items]
     found = {column: np.concatenate([record[column] for record in records])[which] for column in records[0]}
     note = _images_note(job)
@@ -184,11 +189,11 @@ def _part_name(texts: Sequence[str]) -> str:
 _worker: tuple[ScoreJob, Images, Network | None] | None = None
 
 
-def _setup(job: ScoreJob) -> None:
+def _setup(job: ScoreJob, images: Images | None = None) -> None:
     """Load images and weights once in each process."""
     global _worker
     torch.set_num_threads(1)
-    images = load(job.images).to(job.device)
+    images = (images or load(job.images)).to(job.device)
     _worker = job, images, load_network(job.supernet, images) if job.supernet else None
 
 
