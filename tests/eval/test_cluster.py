@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from data.errors import InputError
 from eval import evaluate
 from eval.grid.pace import Pace
 from eval.search import search
+from predictors.supernet.remote import Job, run_remote
 
 RANKER = '''
 import os, signal
@@ -191,16 +192,26 @@ def test_a_worker_killed_in_the_middle_changes_no_row(cluster: Cluster, tmp_path
     assert again.rows == found.rows  # what came back was stored, so nothing was run
 
 
-def test_trainings_of_networks_have_the_same_labels(cluster: Cluster, tmp_path: Path) -> None:
-    from support.small_supernet import CODES, DIGITS, QUICK, SIZE
+def set_up(shift: int, images: Any) -> None:
+    global _shift
+    _shift = shift + images.shift
 
-    from predictors.supernet import truth
 
-    job = truth.TruthJob("nb201", SIZE, DIGITS, replace(QUICK, epochs=1), together=1)
+def compute_part(item: list[int]) -> dict[str, list[int]]:
+    return {"value": [number + _shift for number in item]}
+
+
+@dataclass
+class FewImages:
+    shift: int
+    content_hash: str = "few"
+
+
+def test_parts_of_a_job_are_computed_with_what_was_sent(cluster: Cluster) -> None:
+    job = Job(compute_part, set_up, (100,))
     address = cluster.client.scheduler.address
-    found = truth.run(job, CODES[:2], 1, tmp_path / "cluster", jobs=1, cluster=address)
-    wanted = truth.run(job, CODES[:2], 1, tmp_path / "here", jobs=1)
-    assert found.content_hash == wanted.content_hash
+    found = dict(run_remote(address, job, FewImages(1000), {"a": [1, 2], "b": [3]}))  # pyright: ignore
+    assert found == {"a": {"value": [1101, 1102]}, "b": {"value": [1103]}}
 
 
 def test_an_error_of_a_cell_is_raised_here(cluster: Cluster) -> None:
