@@ -269,6 +269,9 @@ def installed_version(package: str) -> str:
 @contextmanager
 def by_value(files: set[Path]) -> Iterator[None]:
     """Have cloudpickle send the modules of these files whole: workers have no folder of the user's."""
+    if not files:
+        yield
+        return
     known = cloudpickle.list_registry_pickle_by_value()
     modules = [
         module

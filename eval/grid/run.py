@@ -16,7 +16,7 @@ from data.cluster import Cluster
 from data.files import atomic_path
 from eval.evaluator import Scored, run_trial
 from eval.grid.parallel import run_all
-from eval.grid.store import Store
+from eval.grid.store import Store, pack
 from eval.provenance import code_hash
 from eval.scoring import Row, Scorer
 from eval.task import Task, Trial
@@ -27,11 +27,10 @@ _MEASURED = ("fit_seconds", "predict_seconds", "pretrain_seconds", "weak_hash")
 
 @dataclass(frozen=True)
 class Finished:
-    """What came out of a trial: its rows, a score for each repeat and test row, and what was measured."""
+    """What came out of a trial: its rows, and the content of its file in a store."""
 
     rows: list[Row]
-    scores: pa.Table
-    measured: dict[str, Any]
+    content: bytes
 
 
 def run_grid(
@@ -72,7 +71,9 @@ def run_grid(
 
 def _run(shared: tuple[Sequence[Trial], Sequence[str], Path], index: int) -> list[Row]:
     trials, metrics, folder = shared
-    return _keep(Store(folder), trials[index], compute(trials[index], metrics))
+    finished = compute(trials[index], metrics)
+    Store(folder).put(trials[index].id, finished.content)
+    return finished.rows
 
 
 def _run_remote(
@@ -81,18 +82,14 @@ def _run_remote(
     """Run trials on a cluster; what comes back is stored here."""
     from eval.grid.remote import Remote
 
-    remote = Remote(cluster, compute, metrics, lambda trial: trial, ["eval.evaluator", "eval.scoring"])
-    for index, finished in remote.run(trials):
-        yield index, _keep(store, trials[index], finished)
-
-
-def _keep(store: Store, trial: Trial, finished: Finished) -> list[Row]:
-    _save(store, trial, finished.scores, finished.rows, finished.measured)
-    return finished.rows
+    sources = ["eval.evaluator", "eval.scoring", __name__]
+    for index, finished in Remote(cluster, compute, metrics, lambda trial: trial, sources).run(trials):
+        store.put(trials[index].id, finished.content)
+        yield index, finished.rows
 
 
 def compute(trial: Trial, metrics: Sequence[str]) -> Finished:
-    """Run a trial; nothing is stored."""
+    """Run a trial; nothing is stored, but its file is made here: one process stores what many compute."""
     scored = run_trial(trial)
     rows = _scorer(trial.task).rows(trial, scored, metrics)
     score = np.concatenate(scored.scores)
@@ -104,7 +101,8 @@ def compute(trial: Trial, metrics: Sequence[str]) -> Finished:
             "std": pa.nulls(len(score), pa.float64()) if scored.std is None else np.concatenate(scored.std),
         }
     )
-    return Finished(rows, scores, {name: getattr(scored, name) for name in _MEASURED})
+    measured = {name: getattr(scored, name) for name in _MEASURED}
+    return Finished(rows, pack(scores, _describe(trial, rows, measured)))
 
 
 @lru_cache(maxsize=8)
@@ -125,7 +123,7 @@ def _stored_rows(trial: Trial, metrics: Sequence[str], store: Store) -> list[Row
     if not fresh or set(metrics) - {row["metric"] for row in rows}:
         scored = _restore(trial, stored, extra["measured"])
         rows = _scorer(trial.task).rows(trial, scored, metrics)
-        _save(store, trial, stored, rows, extra["measured"])
+        store.put(trial.id, pack(stored, _describe(trial, rows, extra["measured"])))
     by_key = {(row["repeat"], row["metric"]): row for row in rows}
     named = {**trial.task.names, "predictor": trial.entry.name, "trial": trial.id}
     return [{**by_key[repeat, name], **named} for repeat in trial.repeats for name in metrics]
@@ -144,16 +142,14 @@ def _restore(trial: Trial, stored: pa.Table, measured: dict[str, Any]) -> Scored
     return Scored(splits, values["score"], values.get("std"), **measured)
 
 
-def _save(
-    store: Store, trial: Trial, scores: pa.Table, rows: Sequence[Row], measured: dict[str, Any]
-) -> None:
-    extra = {
+def _describe(trial: Trial, rows: Sequence[Row], measured: dict[str, Any]) -> dict[str, Any]:
+    """Return what is stored of a trial besides its scores."""
+    return {
         "identity": trial.identity,
         "scoring": _scoring(trial.task),
         "rows": rows,
         "measured": measured,
     }
-    store.save(trial.id, scores, extra)
 
 
 def _scoring(task: Task) -> str:

@@ -24,6 +24,14 @@ T = TypeVar("T")
 Rows = list[dict[str, Any]]
 
 
+def pack(values: pa.Table, extra: dict[str, Any]) -> bytes:
+    """Return the content of a trial's file; see `Store.save`."""
+    metadata = {KEY: json.dumps(extra, default=repr).encode()}
+    file = pa.BufferOutputStream()
+    pq.write_table(values.replace_schema_metadata(metadata), file, compression="zstd")
+    return file.getvalue().to_pybytes()
+
+
 class Store:
     """Finished trials by id."""
 
@@ -43,9 +51,12 @@ class Store:
             values: Raw values, e.g. a score for each repeat and row.
             extra: Rows, identity and measurements; written as JSON.
         """
-        metadata = {KEY: json.dumps(extra, default=repr).encode()}
+        self.put(trial_id, pack(values, extra))
+
+    def put(self, trial_id: str, content: bytes) -> None:
+        """Store the file of a finished trial that `pack` made, here or on another machine."""
         with atomic_path(self.path(trial_id)) as part:
-            pq.write_table(values.replace_schema_metadata(metadata), part, compression="zstd")
+            part.write_bytes(content)
 
     def load(self, trial_id: str) -> tuple[pa.Table, dict[str, Any]] | None:
         """Return what `save` stored, or None if the trial has not been run.
