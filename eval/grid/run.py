@@ -41,7 +41,7 @@ def run_grid(
     jobs: int,
     cluster: Cluster | None = None,
     done: Callable[[Trial, bool], object] = lambda trial, was_stored: None,
-) -> list[Row]:
+) -> Sequence[Row]:
     """Run the trials that are not stored yet; return the rows of all, in the order of `trials`.
 
     Args:

@@ -25,7 +25,7 @@ def run_trials(
     jobs: int,
     cluster: Cluster | None = None,
     done: Callable[[SearchTrial, bool], object] = lambda trial, was_stored: None,
-) -> list[Row]:
+) -> Sequence[Row]:
     """Run the trials that are not stored yet; return the rows of all, in the order of `trials`.
 
     Args:
