@@ -155,14 +155,6 @@ class BenchFlags(TableFlags):
     jobs: Annotated[
         int, typer.Option(min=0, help="Processes; 0 for one a core. Any number gives the same rows.")
     ] = 0
-    cluster: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="Dask cluster to run on in place of --jobs: tcp://host:8786, a scheduler file (.json), or "
-            "local:2 for two processes of this machine. The rows are the same.",
-        ),
-    ] = None
     out: Annotated[
         Path | None,
         typer.Option(
@@ -179,10 +171,6 @@ class BenchFlags(TableFlags):
         Raises:
             typer.BadParameter: No benchmark, or a reason without a name.
         """
-        if self.cluster is not None:
-            from data.cluster.connect import check_address
-
-            check_address(self.cluster)
         if self.bench_required and not self.bench:
             raise typer.BadParameter("name a benchmark, e.g. --bench nb201; --list shows all of them")
         return {
@@ -196,7 +184,6 @@ class BenchFlags(TableFlags):
             "settings": self.set_ or (),
             "seed": self.seed,
             "jobs": self.jobs,
-            "cluster": self.cluster,
             "out": self.out,
             "offline": self.offline,
             "table": self.table_options(),
@@ -204,7 +191,29 @@ class BenchFlags(TableFlags):
 
 
 @dataclass(frozen=True)
-class GridFlags(BenchFlags):
+class ClusterFlags(BenchFlags):
+    """Where a comparison or a search is computed, if not on this machine."""
+
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Dask cluster to run on in place of --jobs: tcp://host:8786, a scheduler file (.json), or "
+            "local:2 for two processes of this machine. The rows are the same.",
+        ),
+    ] = None
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments that `evaluate` and its relatives share."""
+        if self.cluster is not None:
+            from data.cluster.connect import check_address
+
+            check_address(self.cluster)
+        return super().arguments() | {"cluster": self.cluster}
+
+
+@dataclass(frozen=True)
+class GridFlags(ClusterFlags):
     """How predictors are compared."""
 
     protocol: Annotated[
