@@ -151,6 +151,7 @@ def _local(n: int) -> Iterator[Cluster]:
             processes=True,
             dashboard_address="127.0.0.1:0",
             memory_limit=0,
+            preload="data.cluster.preload",
             silence_logs=logging.CRITICAL,
         ) as local,
         Client(local, set_as_default=False) as client,
