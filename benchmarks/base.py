@@ -19,6 +19,7 @@ from benchmarks.about import Info
 from benchmarks.agreement import Cover, get_cover, percent
 from benchmarks.columns import numeric_columns
 from benchmarks.matching import ROW_NAMES, hash_networks, name_texts
+from benchmarks.prices import Price
 from data.cache import find, locate
 from data.errors import InputError, MissingTableError
 from data.graphs import Graphs
@@ -56,6 +57,7 @@ class Benchmark(ABC, metaclass=_Value):
         side_tables: Tables that add weak labels, where they are found.
         join_on: Column by which side tables name their architectures.
         renames: Column in the file -> name here. Costs are called flops and params everywhere.
+        prices: What weak labels cost, by name, as far as it is known; see `benchmarks.prices.get_price`.
         table: The table itself.
         notices: Lines to print once the benchmark is loaded: what was dropped, averaged, guessed, replaced.
         stands_in_for: Why this is not the benchmark that was asked for; "" if it is.
@@ -67,6 +69,7 @@ class Benchmark(ABC, metaclass=_Value):
     side_tables: ClassVar[tuple[str, ...]] = ()
     join_on: ClassVar[str] = "arch"
     renames: ClassVar[Mapping[str, str]] = {}
+    prices: ClassVar[Mapping[str, Price]] = {}
     notices: tuple[str, ...] = ()
     stands_in_for: str = ""
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from benchmarks.base import PROXIES, ZERO_COST, Benchmark, Info
 from benchmarks.lists import codes_of, lists
+from benchmarks.prices import Price
 from data.arrow import floats
 from data.errors import TableError
 from data.graphs import PAD, Graphs
@@ -53,6 +54,10 @@ class NB101(Benchmark):
         Column("params", "cifar10", "params", "M", kind="weak", note="trainable", scale=1e-6),
         *(Column(p, "cifar10", p, "", kind="weak", note=ZERO_COST, failed=-1e8) for p in PROXIES),
     )
+    prices = {  # noqa: RUF012
+        f"valid_acc_{epochs}": Price(trainings=epochs / _LAST, note=f"{epochs} of {_LAST} epochs")
+        for epochs in BUDGETS[:-1]
+    }
     side_tables = ("nb101_zero_cost",)
     join_on = "hash"
 

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benchmarks.base import PROXIES, SEEDS, ZERO_COST, Benchmark, Info
+from benchmarks.prices import Price, Prices
 from data.arrow import floats
 from data.errors import TableError
 from data.graphs import Graphs
@@ -35,6 +36,17 @@ _FURTHER_DEVICES = (
     "gold_6226", "gold_6240", "silver_4114", "silver_4210r", "pixel2", "samsung_a50", "samsung_s7",
     "essential_ph_1",
 )  # fmt: skip
+
+
+_PRICES: Prices = {
+    "gdas249_acc": Price(once=28_926, note="GPU seconds of GDAS's search, NAS-Bench-201, table 5"),
+    "nwot": Price(each=0.18, note="GPU seconds, Mellor et al., code of NAS without training"),
+    **{
+        f"{dataset}_{split}_acc_12": Price(trainings=12 / 200, note="12 of 200 epochs")
+        for dataset in ("cifar10", "cifar100", "imagenet16")
+        for split in _SHORT
+    },
+}
 
 
 def _test(dataset: str) -> Column:
@@ -119,6 +131,7 @@ class NB201(Benchmark):
         notes="15,625 strings are 6,466 networks by the official API and 4,930 effective networks.",
     )
     columns = _columns()
+    prices = _PRICES
     side_tables = ("nb201_zero_cost", "nb201_hardware", "nb201_epoch12", "nb201_supernets", "nb201_latency")
 
     @classmethod

@@ -9,6 +9,7 @@ from pathlib import Path
 import data
 from benchmarks.base import PROXIES, ZERO_COST, Benchmark, Info
 from benchmarks.nb201 import parse_strings
+from benchmarks.prices import Price
 from data.graphs import Graphs
 from data.spaces.edges import NB201 as SPACE
 from data.table import Column, Table
@@ -34,6 +35,7 @@ class NB201Mini(Benchmark):
         notes="Tiny networks, few and small images: to try things out. Results are not those of the real "
         "NAS-Bench-201, which `python -m data.fetch nb201` gets.",
     )
+    prices = {"supernet_acc": Price(once=420, each=0.06, note="seconds of one core")}  # noqa: RUF012
     file = FILE
     columns = (
         Column("cifar10_valid_acc", DATASET, "valid_acc", note="held-out images, mean over the seeds"),

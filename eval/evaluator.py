@@ -18,7 +18,7 @@ from data.graphs import Graphs
 from data.split import Split
 from eval.grid.pretraining import pretrain
 from eval.task import Trial
-from predictors.base import Predictor
+from predictors.base import Predictor, Repeats
 
 
 @dataclass(frozen=True)
@@ -143,6 +143,38 @@ def fit_and_score(
             f"expected {scores.shape}"
         )
     return Predicted(scores, std, middle - start, end - middle)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A predictor fitted once for each label of the same architectures, to score others as they come up."""
+
+    repeats: Repeats
+    has_std: bool
+
+    @classmethod
+    def fit(cls, predictor: Predictor, graphs: Graphs, labels: np.ndarray, seed: int) -> Fitted:
+        """Fit on one thread.
+
+        Args:
+            predictor: The predictor, already pretrained if required.
+            graphs: n architectures.
+            labels: (d, n) labels, higher is better.
+            seed: Seed of everything random.
+
+        Raises:
+            InputError: The predictor refuses; names it.
+        """
+        with threadpool_limits(1):
+            repeats = predictor.fit_repeats([graphs] * len(labels), list(labels), [seed] * len(labels))
+        return cls(repeats, predictor.has_std)
+
+    def predict(self, graphs: Graphs) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return scores (d, m), and deviations (d, m) where the predictor says how sure it is."""
+        with threadpool_limits(1):
+            if self.has_std:
+                return self.repeats.predict(graphs, return_std=True)
+            return self.repeats.predict(graphs), None
 
 
 def fit_on_all(predictor: Predictor, graphs: Graphs, y: np.ndarray, seed: int) -> Predictor:

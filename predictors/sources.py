@@ -56,7 +56,7 @@ def pickle_by_value(predictor: object) -> None:
         files = {path for path in _sources(module) if isinstance(path, Path)}
         for own in list(sys.modules.values()):
             path = getattr(own, "__file__", None)
-            if path and Path(path).resolve() in files and not _is_importable(own):
+            if path and _resolve(path) in files and not _is_importable(own):
                 cloudpickle.register_pickle_by_value(own)
 
 
@@ -104,11 +104,13 @@ def _sources(module: ModuleType) -> set[str | Path]:
         if top in _OURS:
             found.add(here.__name__)
         elif file and top not in _VERSIONED and top not in sys.stdlib_module_names:
-            path = Path(file).resolve()
+            path = _resolve(file)
             if path in found or (here is not module and _is_installed(path) and top != _top(module)):
                 continue
             found.add(path)
-            waiting += [sys.modules[name] for name in _imports(path, here.__name__) if name in sys.modules]
+            changed = path.stat().st_mtime_ns if path.suffix == ".py" else 0
+            imported = _imports(path, here.__name__, changed)
+            waiting += [sys.modules[name] for name in imported if name in sys.modules]
     return found
 
 
@@ -124,14 +126,21 @@ def _is_importable(module: ModuleType) -> bool:
 
 
 @cache
+def _resolve(file: str) -> Path:
+    return Path(file).resolve()
+
+
+@cache
 def _is_installed(path: Path) -> bool:
     return any(path.is_relative_to(folder) for folder in _INSTALLED)
 
 
-def _imports(path: Path, name: str) -> set[str]:
-    """Return the full names of the modules that a file may import."""
+@cache
+def _imports(path: Path, name: str, changed: int) -> frozenset[str]:
+    """Return the full names of the modules that a file, last changed at a time, may import."""
+    del changed
     if path.suffix != ".py":
-        return set()
+        return frozenset()
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -141,4 +150,4 @@ def _imports(path: Path, name: str) -> set[str]:
             parents = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
             base = ".".join([*parents, *([node.module] if node.module else [])])
             names |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
-    return names
+    return frozenset(names)

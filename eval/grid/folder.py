@@ -11,7 +11,7 @@ from data.errors import InputError
 from eval.results import NAMES, ROWS, SCORES, SETTINGS
 
 FILES = (SETTINGS, ROWS, SCORES, NAMES, "search_rows.jsonl")
-PAGES = ("report.html", "ablation.html", "curve.html", "search.html", "leaderboard.html")
+PAGES = ("report.html", "ablation.html", "curve.html", "weak.html", "search.html", "leaderboard.html")
 Signature = dict[str, int]  # repeats of each part of a run: a task, a predictor and how it was run
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from data.errors import InputError
 from data.graphs import Graphs
+from eval.evaluator import Predicted
 from eval.search.asked import parse_strategies
 from eval.search.loop import SearchPool, run_steps
 from eval.search.strategies.base import Strategy
@@ -29,14 +30,15 @@ class _Case:
 
     def run(self, budget: int = BUDGET) -> list[int]:
         """Search with random scores; return what was queried, as positions in the pool."""
-        scores = np.random.default_rng(SEED).random((1, len(self.pool.rows)))
+        rng = np.random.default_rng(SEED)
+        scores, std = rng.random((2, 1, len(self.pool.rows)))
         (repeat,) = run_steps(
             self.pool,
             self.strategy,
             Schedule(rounds=3, final_top=0, twins=False),
             budget,
             [SEED],
-            lambda queried: (scores, 0.0),
+            lambda queried, final: Predicted(scores, std if self.strategy.uses_std else None, 0.0, 0.0),
         )
         return repeat.queried.tolist()
 

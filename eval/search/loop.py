@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from data.errors import InputError
 from data.graphs import Graphs
-from eval.evaluator import fit_and_score
+from eval.evaluator import Predicted, fit_and_score
 from eval.grid.pretraining import pretrain
 from eval.search.strategies.base import Strategy, View
 from eval.search.trials import Schedule, SearchTrial
@@ -148,12 +148,22 @@ class Repeat:
         self.rounds: list[int] = []
         self.seconds: list[float] = []
 
-    def take(self, step: _Step, scores: np.ndarray | None, seconds: float) -> None:
-        """Query the next batch; `scores` are (m,), if there are any."""
+    def take(
+        self, step: _Step, budget: int, scores: np.ndarray | None, std: np.ndarray | None, seconds: float
+    ) -> None:
+        """Query the next batch; `scores` and `std` are (m,), if there are any."""
         pool, at = self.pool, np.flatnonzero(self.open)
-        labels = pool.labels[self.queried]
-        seen = None if scores is None else scores[at]
-        view = View(pool.graphs, at, pool.networks[at], seen, self.queried, labels)
+        view = View(
+            pool.graphs,
+            at,
+            pool.networks[at],
+            None if scores is None else scores[at],
+            self.queried,
+            pool.labels[self.queried],
+            None if std is None else std[at],
+            None if scores is None else scores[self.queried],
+            budget,
+        )
         choose = step.choose or self._choose
         chosen = choose(view, step.size, self.rng)
         networks = pool.networks[chosen]
@@ -202,14 +212,23 @@ def search(searched: SearchTrial) -> Searched:
     check_size(task, schedule, pool)
     steps = _plan_steps(task.train_size, schedule, uses_scores=strategy.uses_scores)
     predictor, weak_hash, pretrain_seconds = trial.entry.predictor.clone(), "", 0.0
+    if strategy.uses_std:
+        predictor.check_has_std()
     if any(step.scored for step in steps):
         with threadpool_limits(1):
             weak_hash, pretrain_seconds = pretrain(predictor, trial)
     seeds, everything = [task.seed + repeat for repeat in trial.repeats], np.arange(len(pool.rows))
 
-    def score(trains: list[np.ndarray]) -> tuple[np.ndarray, float]:
-        found = fit_and_score(predictor, pool.graphs, pool.labels, trains, seeds, everything)
-        return found.scores, found.fit_seconds + found.predict_seconds
+    def score(trains: list[np.ndarray], final: bool) -> Predicted:
+        return fit_and_score(
+            predictor,
+            pool.graphs,
+            pool.labels,
+            trains,
+            seeds,
+            everything,
+            return_std=strategy.uses_std and not final,
+        )
 
     repeats = run_steps(pool, strategy, schedule, task.train_size, seeds, score)
     traces = [Trace(pool.rows[r.queried], np.array(r.rounds), np.array(r.seconds)) for r in repeats]
@@ -222,7 +241,7 @@ def run_steps(
     schedule: Schedule,
     budget: int,
     seeds: Sequence[int],
-    score: Callable[[list[np.ndarray]], tuple[np.ndarray, float]],
+    score: Callable[[list[np.ndarray], bool], Predicted],
 ) -> list[Repeat]:
     """Run repeats of a search together, a step at a time.
 
@@ -232,17 +251,20 @@ def run_steps(
         schedule: How the labels are spent.
         budget: Queries before the final top.
         seeds: Seed of each repeat.
-        score: From what each repeat has queried to the scores (repeats, m) of the pool, and the seconds that
-            they took for all repeats.
+        score: From what each repeat has queried, and whether only the final top is left, to what the
+            predictor says of the pool.
 
     Raises:
         InputError: The strategy or the predictor refuses, or the strategy breaks the rules.
     """
     repeats = [Repeat(pool, strategy.clone(), seed) for seed in seeds]
     for step in _plan_steps(budget, schedule, uses_scores=strategy.uses_scores):
-        scores, seconds = [None] * len(repeats), 0.0
+        found, seconds = None, 0.0
         if step.scored:
-            scores, seconds = score([repeat.queried for repeat in repeats])
-        for repeat, own in zip(repeats, scores, strict=True):
-            repeat.take(step, own, seconds / len(repeats))
+            found = score([repeat.queried for repeat in repeats], step.choose is not None)
+            seconds = found.fit_seconds + found.predict_seconds
+        for i, repeat in enumerate(repeats):
+            scores = None if found is None else found.scores[i]
+            std = None if found is None or found.std is None else found.std[i]
+            repeat.take(step, budget, scores, std, seconds / len(repeats))
     return repeats

@@ -46,7 +46,7 @@ def legend(summaries: Sequence[SearchSummary]) -> str:
         parts.append(f"{UNICODE.within} 95 % interval of the mean over {count_repeats(repeats)}")
     parts.append("regret: how far the picked network is from the table's best")
     if any(s.reached is not None for s in summaries):
-        parts.append("queries to t: queries until the regret is at most t")
+        parts.append("queries to t: queries until the regret is at most t, or the pick is among the best")
     if any(s.reached is not None and s.reached < 1 for s in summaries):
         parts.append("> lower bound: a repeat that never gets there counts as all labels seen")
     return f" {UNICODE.dot} ".join(parts)

@@ -9,7 +9,7 @@ import numpy as np
 from eval.search.loop import Searched, Trace
 from eval.search.trials import SearchTrial
 
-SCHEMA = 2
+SCHEMA = 3
 Row = dict[str, Any]
 
 
@@ -17,7 +17,8 @@ def build_rows(trial: SearchTrial, searched: Searched) -> list[Row]:
     """Return one row for each repeat and query of a trial.
 
     `best_row` is the network that the label picks among those queried so far, `regret` how far its target is
-    from the table's best, `cost` the training of all of them. Labels and targets are in the table's unit;
+    from the table's best, `better` how many of the `n_table` architectures have a better target, `cost` the
+    training of all of them. Labels and targets are in the table's unit;
     `direction` says whether a larger (1) or smaller (-1) target is better.
     """
     rows: list[Row] = []
@@ -40,6 +41,11 @@ class _Values:
         self.cost = bench.table.values(trial.cost) if trial.cost else np.ones(len(bench))
         self.names = bench.row_names
         self.most = float(np.nanmax(task.truth))
+        self.sorted_truth = np.sort(task.truth[np.isfinite(task.truth)])
+
+    def count_better(self, row: int) -> int:
+        """Return how many architectures have a better target than the one of a row."""
+        return len(self.sorted_truth) - int(np.searchsorted(self.sorted_truth, self.truth[row], "right"))
 
 
 def _describe(trial: SearchTrial, searched: Searched) -> Row:
@@ -92,6 +98,8 @@ def _trace_rows(trace: Trace, values: _Values, common: Row) -> list[Row]:
                 "best_label_value": values.label_sign * float(labels[best]),
                 "best_by_label_target": values.target_sign * float(truth[best]),
                 "regret": values.most - float(truth[best]),
+                "better": values.count_better(best),
+                "n_table": len(values.sorted_truth),
                 "labels_seen": query + 1,
                 "cost": spent,
                 "seconds": float(trace.seconds[query]),

@@ -136,8 +136,31 @@ def build_search_plan(
             trials += build_search_trials(
                 task, entries, by, schedule, repeats=repeats, code=code, cost=column
             )
-    notes = _describe(trials, loaded, schedule)
+    trials, unsure = _leave_out_unsure(trials)
+    notes = [*unsure, *_describe(trials, loaded, schedule)]
     return SearchPlan(trials, notes, repeats, _choose_regrets(regrets, trials))
+
+
+def _leave_out_unsure(trials: Sequence[SearchTrial]) -> tuple[list[SearchTrial], list[str]]:
+    """Return the trials whose predictor says how sure it is where the strategy must know, and notes.
+
+    Raises:
+        InputError: No trial is left.
+    """
+    kept, lines = [], []
+    for each in trials:
+        predictor = each.trial.entry.predictor
+        if each.asked.strategy.uses_std and not predictor.has_std:
+            name = each.trial.entry.name
+            lines.append(f"{each.asked.title} by {name} is left out: {name} does not say how sure it is")
+        else:
+            kept.append(each)
+    if not kept:
+        trials[0].trial.entry.predictor.check_has_std()
+    lines = list(dict.fromkeys(lines))
+    for line in lines:
+        _log.warning(line)
+    return kept, lines
 
 
 def run_search_plan(

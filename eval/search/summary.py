@@ -14,6 +14,7 @@ from eval.search.rows import Row
 from eval.stats import best_and_ties, mean_interval
 
 TASK_KEYS = ("bench", "dataset", "target", "label")
+SHARES = {"the best 0.1 %": 0.001, "the best 0.01 %": 0.0001, "the best": 0.0}
 _SLACK = 1e-9  # regrets are differences: allow for their rounding
 
 
@@ -26,6 +27,7 @@ class SearchSummary:
         searcher: Predictor and strategy as one name; the strategy is left out where all share it.
         metric: The target of the network that was picked; "regret", what it lacks of the table's best;
             "regret@q", the same after q queries; "queries to t", the first query with regret at most t;
+            "queries to the best 0.1 %" and the like, the first query whose pick is among these of the table;
             "cost"; "seconds"; "pretrain seconds", for all repeats together.
         unit: Unit of the values.
         direction: 1 if larger is better, -1 if smaller is better, 0 for costs.
@@ -68,12 +70,14 @@ class Runs:
         first: Its first row, for what all share.
         rows: The last row of each repeat.
         regret: (repeats, queries) what the network picked so far lacks of the table's best.
+        better: (repeats, queries) how many architectures of the table are better than it.
         ends: Queries after each round; the last round is the final top, if there is one.
     """
 
     first: Row
     rows: list[Row]
     regret: np.ndarray
+    better: np.ndarray
     ends: list[int]
 
 
@@ -114,6 +118,7 @@ def _runs(repeats: list[list[Row]]) -> Runs:
         repeats[0][0],
         [rows[-1] for rows in repeats],
         np.array([[row["regret"] for row in rows] for rows in repeats]),
+        np.array([[row["better"] for row in rows] for rows in repeats]),
         list(last_of_round.values()),
     )
 
@@ -148,11 +153,15 @@ def _measures(runs: Runs, thresholds: Sequence[float]) -> list[_Measure]:
         _Measure("regret", unit, -1, last("regret")),
         *(_Measure(f"regret@{end}", unit, -1, runs.regret[:, end - 1]) for end in runs.ends),
     ]
-    for threshold in thresholds:
-        good: np.ndarray = runs.regret <= threshold + _SLACK
+    goals = {f"{threshold:g}": runs.regret <= threshold + _SLACK for threshold in thresholds}
+    for name, share in SHARES.items():
+        count = math.ceil(share * first_row["n_table"])
+        if count > 1 or not share:
+            goals[name] = runs.better < max(1, count)
+    for name, good in goals.items():
         reached = np.any(good, axis=1)
         first = np.where(reached, good.argmax(1) + 1, good.shape[1])
-        measures.append(_Measure(f"queries to {threshold:g}", "queries", -1, first, reached))
+        measures.append(_Measure(f"queries to {name}", "queries", -1, first, reached))
     measures.append(_Measure("cost", first_row["cost_unit"], 0, last("cost")))
     measures.append(_Measure("seconds", "s", 0, last("seconds")))
     measures.append(_Measure("pretrain seconds", "s", 0, last("pretrain_seconds")))

@@ -228,6 +228,7 @@ PARTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "metrics": metrics,
     "nb101_cells": nb101.cells,
     "nb101_scoring": nb101.scoring,
+    "nb101_streaming": nb101.streaming,
     "nb101_conversion": nb101.conversion,
     "supernet_scoring": supernet_scoring,
     "cluster": cluster.figures,

@@ -75,6 +75,22 @@ def scoring() -> Iterator[Figure]:
     yield Figure(f"gcn scores {len(graphs):,} cells", time.perf_counter() - start, 20, "s", "one repeat")
 
 
+def streaming() -> Iterator[Figure]:
+    """Time rankers that go through cells in chunks and keep the best networks."""
+    from data.spaces.nb101 import NB101
+    from eval.choose.stream import stream_top
+    from predictors import get
+
+    n = 100_000
+    graphs = NB101.graphs(NB101.sample(100, np.random.default_rng(1)))
+    for name in ("random_forest", "gcn"):
+        predictor = get(name)().fit(graphs, np.arange(100.0))
+        start = time.perf_counter()
+        stream_top(NB101, predictor.predict, 1000, n=n, rng=np.random.default_rng(0))
+        speed = n / (time.perf_counter() - start) / 1000
+        yield Figure(f"{name} streams {n:,} drawn cells", speed, 50, "k/s", "top 1,000 kept", more=True)
+
+
 def conversion() -> Iterator[Figure]:
     """Time the conversion of a file like nasbench_only108.tfrecord: all cells, invented results."""
     with tempfile.TemporaryDirectory() as folder:

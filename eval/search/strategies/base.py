@@ -25,6 +25,9 @@ class View:
         scores: (c,) the predictor's scores of the candidates, higher is better; None if it was not asked.
         queried: (q,) rows queried so far, oldest first.
         labels: (q,) their labels, higher is better.
+        std: (c,) how sure the predictor is of each score, if the strategy `uses_std`; else None.
+        queried_scores: (q,) the predictor's scores of what was queried; None if it was not asked.
+        budget: Queries of the whole search, those made so far included.
     """
 
     graphs: Graphs
@@ -33,6 +36,9 @@ class View:
     scores: np.ndarray | None
     queried: np.ndarray
     labels: np.ndarray
+    std: np.ndarray | None = None
+    queried_scores: np.ndarray | None = None
+    budget: int = 0
 
     def random(self, size: int, rng: np.random.Generator) -> np.ndarray:
         """Return `size` candidates drawn at random, from distinct networks."""
@@ -46,15 +52,22 @@ class View:
         """
         if self.scores is None:
             raise InputError("the strategy asked for the best candidates, but its `uses_scores` is False")
+        return self.best_by(self.scores, size, rng)
+
+    def best_by(self, utilities: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+        """Return the `size` candidates of the highest utilities (c,), from distinct networks."""
         order = rng.permutation(len(self.candidates))
-        return self._first(order[np.argsort(-self.scores[order], kind="stable")], size)
+        return self._first(order[np.argsort(-utilities[order], kind="stable")], size)
 
     def without(self, rows: np.ndarray) -> View:
         """Return the view without these candidates and without their twins."""
         gone = self.networks[np.isin(self.candidates, rows)]
         kept = ~np.isin(self.networks, gone)
         scores = None if self.scores is None else self.scores[kept]
-        return replace(self, candidates=self.candidates[kept], networks=self.networks[kept], scores=scores)
+        std = None if self.std is None else self.std[kept]
+        return replace(
+            self, candidates=self.candidates[kept], networks=self.networks[kept], scores=scores, std=std
+        )
 
     def _first(self, order: np.ndarray, size: int) -> np.ndarray:
         """Return the first `size` candidates of an order (c,), skipping networks that came before."""
@@ -72,12 +85,14 @@ class Strategy(Parametrised):
         uses_scores: Whether it needs the predictor. If so, it queries a batch each round, after the predictor
             was trained on all labels seen so far; if not, it queries one architecture at a time and sees each
             label at once.
+        uses_std: Whether it needs to know how sure the predictor is.
     """
 
     role: ClassVar[str] = "strategy"
     noun: ClassVar[str] = "parameter"
     package: ClassVar[str] = "eval.search.strategies"
     uses_scores: ClassVar[bool] = True
+    uses_std: ClassVar[bool] = False
 
     @classmethod
     def _owner(cls) -> str:

@@ -1,0 +1,145 @@
+"""Optuna's own samplers over the codes of the search space: outside yardsticks, which use no predictor."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from data.errors import InputError
+from data.names import check_name
+from data.spaces.codes import CodeSpace
+from eval.search.strategies.base import Strategy, View
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.distributions import BaseDistribution
+    from optuna.samplers import BaseSampler
+
+TRIES = 20  # proposals in a row that are no candidate, after which one is drawn at random
+
+
+class OptunaSampler(Strategy):
+    """TPE, NSGA-II or random draws, as Optuna has them by default; the predictor only picks the final top.
+
+    A proposal that was queried before is told its known label, one that the table does not hold is told as
+    failed; neither is a query.
+
+    Source: Akiba et al., Optuna, KDD 2019; Bergstra et al. 2011 (TPE); Deb et al. 2002 (NSGA-II).
+    """
+
+    uses_scores: ClassVar[bool] = False
+
+    def __init__(self, *, sampler: str = "tpe") -> None:
+        """Set the sampler.
+
+        Args:
+            sampler: tpe, nsga2 or random.
+
+        Raises:
+            UnknownNameError: No such sampler.
+        """
+        check_name("sampler (of strategy 'optuna_sampler')", sampler, SAMPLERS)
+        self.sampler = sampler
+
+    def choose(self, view: View, size: int, rng: np.random.Generator) -> np.ndarray:
+        """Return what the sampler proposes."""
+        if not hasattr(self, "study_"):
+            self._start(view, rng)
+        chosen: list[int] = []
+        self._tell(view)
+        for _ in range(size):
+            row = self._ask(view, rng)
+            chosen.append(row)
+            view = view.without(np.array([row]))
+        return np.array(chosen, int)
+
+    def _start(self, view: View, rng: np.random.Generator) -> None:
+        """Begin a study over the decisions of the space."""
+        import optuna
+        from optuna.distributions import CategoricalDistribution
+
+        space = view.graphs.space
+        if not isinstance(space, CodeSpace):
+            raise InputError("optuna_sampler needs a search space whose networks are written as codes")
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self.study_: Study = optuna.create_study(
+            direction="maximize", sampler=SAMPLERS[self.sampler](int(rng.integers(2**31)))
+        )
+        self.space_, self.codes_ = space, space.code(view.graphs)
+        hashes = view.graphs.canonical_hash()
+        self.network_ = hashes
+        self.row_of_ = {int(name): row for row, name in reversed(list(enumerate(hashes)))}
+        self.choices_: dict[str, BaseDistribution] = {
+            f"place{i}": CategoricalDistribution(list(range(options)))
+            for i, options in enumerate(space.choices)
+        }
+        self.pending_: list[Any] = []
+        self.known_: dict[int, float] = {}
+
+    def _tell(self, view: View) -> None:
+        """Tell the study all labels that it does not know."""
+        from optuna.trial import create_trial
+
+        told = len(self.known_)
+        labels = dict(zip(view.queried.tolist(), view.labels.tolist(), strict=True))
+        for trial, row in self.pending_:
+            self.study_.tell(trial, labels[row])
+            self.known_[row] = labels[row]
+        self.pending_ = []
+        for row in view.queried[told:].tolist():
+            if row not in self.known_:
+                params = {f"place{i}": int(option) for i, option in enumerate(self.codes_[row])}
+                self.study_.add_trial(
+                    create_trial(params=params, distributions=self.choices_, value=labels[row])
+                )
+                self.known_[row] = labels[row]
+
+    def _ask(self, view: View, rng: np.random.Generator) -> int:
+        """Return a candidate: the sampler's, or a random one where it proposes none."""
+        place = {int(network): i for i, network in enumerate(self.network_[view.candidates])}
+        known = {int(self.network_[row]): label for row, label in self.known_.items()}
+        from optuna.trial import TrialState
+
+        for _ in range(TRIES):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                trial = self.study_.ask(self.choices_)
+            code = np.array([[trial.params[name] for name in self.choices_]])
+            name = None
+            if self.space_.valid(code).all():
+                name = int(self.space_.graphs(code).canonical_hash()[0])
+            if name in place:
+                row = int(view.candidates[place[name]])
+                self.pending_.append((trial, row))
+                return row
+            if name in known:
+                self.study_.tell(trial, known[name])
+            else:
+                self.study_.tell(trial, state=TrialState.FAIL)
+        return int(view.random(1, rng)[0])
+
+
+def _make_tpe(seed: int) -> BaseSampler:
+    from optuna.samplers import TPESampler
+
+    return TPESampler(seed=seed)
+
+
+def _make_nsga2(seed: int) -> BaseSampler:
+    from optuna.samplers import NSGAIISampler
+
+    return NSGAIISampler(seed=seed)
+
+
+def _make_random(seed: int) -> BaseSampler:
+    from optuna.samplers import RandomSampler
+
+    return RandomSampler(seed=seed)
+
+
+SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
+    "tpe": _make_tpe, "nsga2": _make_nsga2, "random": _make_random,
+}  # fmt: skip
