@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 from data.errors import InputError
 
 if TYPE_CHECKING:
-    from distributed import Client
-
     import pandas as pd
+    from distributed import Client
 
     from benchmarks.base import Benchmark
     from benchmarks.prices import Price
