@@ -16,13 +16,15 @@ from eval.grid.entries import parse
 from eval.grid.plan import Plan, build_plan
 from eval.grid.pretraining import cached_encoder, save_encoder
 from eval.grid.run import run_grid
-from eval.grid.session import Command, choose_folder, describe_run, open_folder, show_progress
+from eval.grid.session import Command, choose_folder, describe_run, open_cluster, open_folder, show_progress
 from eval.grid.store import Store
 from eval.results import Results, read_scores, write_settings
 from eval.task import Trial
 from predictors.pretraining import Pretrains
 
 if TYPE_CHECKING:
+    from distributed import Client
+
     from benchmarks.table_options import TableOptions
 
 
@@ -44,6 +46,7 @@ def evaluate(
     settings: Sequence[str] = (),
     seed: int = 0,
     jobs: int = 1,
+    cluster: str | Client | None = None,
     out: str | Path | None = None,
     progress: bool = True,
     offline: bool = False,
@@ -74,6 +77,8 @@ def evaluate(
         settings: "PREDICTOR.PARAMETER=VALUE" each.
         seed: Seed of repeat 0; repeat r uses seed + r.
         jobs: Processes; 0 for one a core. Any number gives the same rows.
+        cluster: Dask cluster that trials are run on in place of processes of this machine: the address of a
+            scheduler, a scheduler file, "local:N", or a `distributed.Client`. The rows are the same.
         out: Folder that keeps finished trials, rows and scores, so that an interrupted run resumes.
         progress: Show progress on stderr, if that is a terminal.
         offline: Never use the network.
@@ -112,6 +117,7 @@ def evaluate(
         "run",
         out=out,
         jobs=jobs,
+        cluster=cluster,
         progress=progress,
         baseline=baseline,
         save_encoder_to=save_encoder_to,
@@ -125,6 +131,7 @@ def run_plan(
     *,
     out: str | Path | None = None,
     jobs: int = 1,
+    cluster: str | Client | None = None,
     progress: bool = True,
     baseline: str | None = None,
     save_encoder_to: str | Path | None = None,
@@ -137,6 +144,7 @@ def run_plan(
         kind: What kind of run it is: "run", "ablate", "curve".
         out: Where finished trials, rows and scores are kept; None for a command's default, else for nothing.
         jobs: Processes; 0 for one a core.
+        cluster: Dask cluster that trials are run on in place of them; see `evaluate`.
         progress: Show progress on stderr, if that is a terminal.
         baseline: Predictor that the others are compared with; None for the best of each metric.
         save_encoder_to: Where to save the one encoder that is pretrained.
@@ -153,8 +161,13 @@ def run_plan(
     settings = {**describe_run(plan.benches, kind, plan.signature, command), "baseline": baseline}
     with open_folder(folder) as place:
         write_settings(place, settings, plan.notes)
-        with show_progress(len(plan.trials), show=progress) as done:
-            rows = run_grid(plan.trials, plan.metrics, Store(place), jobs=jobs or cpu_count(), done=done)
+        with (
+            open_cluster(cluster, jobs) as workers,
+            show_progress(len(plan.trials), show=progress, cluster=workers) as done,
+        ):
+            rows = run_grid(
+                plan.trials, plan.metrics, Store(place), jobs=jobs or cpu_count(), cluster=workers, done=done
+            )
         if saved is not None and save_encoder_to:
             save_encoder(saved, Path(save_encoder_to))
         kept = read_scores(place) if folder is None else None

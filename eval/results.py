@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from data.errors import InputError, MissingTableError, TableError
 from data.files import atomic_path
 from data.names import check_name
+from eval.row_parts import RowParts, find_parts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +47,8 @@ class Results:
         """Hold rows; `scores` makes the frame of raw scores when it is asked for."""
         if not rows:
             raise InputError("there are no results")
-        self.rows, self.settings, self.notes, self.folder = list(rows), settings or {}, list(notes), folder
+        self.rows = rows if isinstance(rows, RowParts) else list(rows)
+        self.settings, self.notes, self.folder = settings or {}, list(notes), folder
         self._get_scores, self.baseline = scores, baseline
 
     @staticmethod
@@ -58,14 +60,15 @@ class Results:
             TableError: A file of it is damaged.
         """
         folder = Path(path)
-        if not (folder / ROWS).is_file():
+        if not has_rows(folder, ROWS):
             raise MissingTableError(f"'{folder}' holds no results: there is no {ROWS}")
         try:
-            rows = [json.loads(line) for line in (folder / ROWS).read_text("utf-8").splitlines() if line]
+            rows = read_rows(folder, ROWS)
             settings = json.loads((folder / SETTINGS).read_text("utf-8"))
         except (OSError, ValueError) as error:
             raise TableError(f"the results in '{folder}' are damaged: {error}") from error
-        old = [row for row in rows if "predictor" not in row or row.get("schema") != rows[-1].get("schema")]
+        some = rows[:1] if isinstance(rows, RowParts) else rows  # parts are written by one version
+        old = [row for row in some if "predictor" not in row or row.get("schema") != some[-1].get("schema")]
         if old or not rows or "trial" not in rows[0]:
             raise TableError(f"the results in '{folder}' were written by another version; run again")
         return Results(
@@ -144,7 +147,7 @@ class Results:
         """Return a frame with a row for each task, predictor, repeat and metric."""
         import pandas as pd
 
-        return pd.DataFrame(self.rows)
+        return self.rows.to_pandas() if isinstance(self.rows, RowParts) else pd.DataFrame(self.rows)
 
     def summaries(self, baseline: str | None = None) -> list[Summary]:
         """Return the mean, interval and paired comparison of each predictor on each task by each metric."""
@@ -238,6 +241,26 @@ class Results:
     def to_markdown(self, metrics: Sequence[str] | None = None, baseline: str | None = None) -> str:
         """Return a Markdown table for each task."""
         return self.render("markdown", metrics, baseline)
+
+
+def has_rows(folder: Path, name: str) -> bool:
+    """Return whether a folder holds rows; see `read_rows`."""
+    return (folder / name).is_file() or bool(find_parts(folder, name.removesuffix(".jsonl")))
+
+
+def read_rows(folder: Path, name: str) -> RowParts | list[Row]:
+    """Return the rows of a run's folder, read when they are asked for if they are many.
+
+    Args:
+        folder: The folder.
+        name: Its file of JSON lines; parquet files of that stem take its place where rows are many.
+
+    Raises:
+        TableError, OSError, ValueError: A file is damaged.
+    """
+    if (folder / name).is_file():
+        return [json.loads(line) for line in (folder / name).read_text("utf-8").splitlines() if line]
+    return RowParts(folder, name.removesuffix(".jsonl"))
 
 
 def read_scores(folder: Path) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
+    from distributed import Client
 
     from benchmarks.base import Benchmark
     from eval.ablate.arms import Arm
@@ -57,6 +58,7 @@ def ablate(
     mode: str = "one",
     out: str | Path | None = None,
     jobs: int = 1,
+    cluster: str | Client | None = None,
     progress: bool = True,
     settings: Sequence[str] = (),
     command: Command | None = None,
@@ -72,6 +74,7 @@ def ablate(
         mode: "one" to change one hyper-parameter at a time, "grid" for every combination.
         out: Folder that keeps finished trials; None for none.
         jobs: Processes; 0 for one a core.
+        cluster: Dask cluster that trials are run on in place of them; see `eval.evaluate`.
         progress: Show progress on stderr, if that is a terminal.
         settings: "PREDICTOR.PARAMETER=VALUE" each.
         command: The command line that asks; None from Python.
@@ -90,6 +93,8 @@ def ablate(
     )
     asked = parse(",".join(build_arms(base, items, mode)), settings, distinct=True)
     plan = build_plan(bench, asked, distinct=True, **{"repeats": REPEATS, "metrics": METRICS, **options})
-    results = run_plan(plan, "ablate", out=out, jobs=jobs, progress=progress, command=command)
+    results = run_plan(
+        plan, "ablate", out=out, jobs=jobs, cluster=cluster, progress=progress, command=command
+    )
     first = results.predictors[0]
     return Ablation(first, compare(results.rows, first), results)

@@ -191,7 +191,29 @@ class BenchFlags(TableFlags):
 
 
 @dataclass(frozen=True)
-class GridFlags(BenchFlags):
+class ClusterFlags(BenchFlags):
+    """Where a comparison or a search is computed, if not on this machine."""
+
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Dask cluster to run on in place of --jobs: tcp://host:8786, a scheduler file (.json), or "
+            "local:2 for two processes of this machine. The rows are the same.",
+        ),
+    ] = None
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments that `evaluate` and its relatives share."""
+        if self.cluster is not None:
+            from data.cluster.connect import check_address
+
+            check_address(self.cluster)
+        return super().arguments() | {"cluster": self.cluster}
+
+
+@dataclass(frozen=True)
+class GridFlags(ClusterFlags):
     """How predictors are compared."""
 
     protocol: Annotated[

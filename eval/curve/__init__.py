@@ -11,6 +11,7 @@ from data.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
+    from distributed import Client
 
     from benchmarks.base import Benchmark
     from eval.evaluate import Command
@@ -59,6 +60,7 @@ def curve(
     train_sizes: Sequence[int] = TRAIN_SIZES,
     out: str | Path | None = None,
     jobs: int = 1,
+    cluster: str | Client | None = None,
     progress: bool = True,
     settings: Sequence[str] = (),
     command: Command | None = None,
@@ -73,6 +75,7 @@ def curve(
         train_sizes: Numbers of training labels.
         out: Folder that keeps finished trials; None for none.
         jobs: Processes; 0 for one a core.
+        cluster: Dask cluster that trials are run on in place of them; see `eval.evaluate`.
         progress: Show progress on stderr, if that is a terminal.
         settings: "PREDICTOR.PARAMETER=VALUE" each.
         command: The command line that asks; None from Python.
@@ -90,6 +93,6 @@ def curve(
     asked = parse([predictor, reference or f"{predictor}:weak=none"], settings)
     given = {"repeats": REPEATS, "metrics": METRICS, **options}
     plan = build_plan(bench, asked, train_sizes=train_sizes, **given)
-    results = run_plan(plan, "curve", out=out, jobs=jobs, progress=progress, command=command)
+    results = run_plan(plan, "curve", out=out, jobs=jobs, cluster=cluster, progress=progress, command=command)
     subject, other = results.predictors
     return Curve(subject, other, results)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from data.cluster import Cluster
 from data.files import atomic_path
 from eval.evaluator import Scored, run_trial
 from eval.grid.parallel import run_all
-from eval.grid.store import Store
+from eval.grid.store import Store, pack
 from eval.provenance import code_hash
 from eval.scoring import Row, Scorer
 from eval.task import Task, Trial
@@ -23,14 +25,23 @@ TASK_COLUMNS = ("bench", "dataset", "target", "protocol", "train_size")
 _MEASURED = ("fit_seconds", "predict_seconds", "pretrain_seconds", "weak_hash")
 
 
+@dataclass(frozen=True)
+class Finished:
+    """What came out of a trial: its rows, and the content of its file in a store."""
+
+    rows: list[Row]
+    content: bytes
+
+
 def run_grid(
     trials: Sequence[Trial],
     metrics: Sequence[str],
     store: Store,
     *,
     jobs: int,
+    cluster: Cluster | None = None,
     done: Callable[[Trial, bool], object] = lambda trial, was_stored: None,
-) -> list[Row]:
+) -> Sequence[Row]:
     """Run the trials that are not stored yet; return the rows of all, in the order of `trials`.
 
     Args:
@@ -38,12 +49,20 @@ def run_grid(
         metrics: Metrics of the rows.
         store: Where finished trials are kept; rows.jsonl and scores.parquet are written there.
         jobs: Processes; any number gives the same rows.
+        cluster: Where trials are run in place of processes of this machine; the rows are the same.
         done: Called with each finished trial, and whether it was found in the store.
     """
+
+    def run(missing: Sequence[Trial]) -> Iterator[tuple[int, list[Row]]]:
+        if cluster is None:
+            shared = missing, tuple(metrics), store.folder
+            return run_all(_run, shared, range(len(missing)), jobs)
+        return _run_remote(cluster, missing, tuple(metrics), store)
+
     ordered = store.resume(
         trials,
         lambda trial: _stored_rows(trial, metrics, store),
-        lambda missing: run_all(_run, (missing, tuple(metrics), store.folder), range(len(missing)), jobs),
+        run,
         done,
     )
     _write_scores(store, trials)
@@ -52,7 +71,25 @@ def run_grid(
 
 def _run(shared: tuple[Sequence[Trial], Sequence[str], Path], index: int) -> list[Row]:
     trials, metrics, folder = shared
-    trial = trials[index]
+    finished = compute(trials[index], metrics)
+    Store(folder).put(trials[index].id, finished.content)
+    return finished.rows
+
+
+def _run_remote(
+    cluster: Cluster, trials: Sequence[Trial], metrics: Sequence[str], store: Store
+) -> Iterator[tuple[int, list[Row]]]:
+    """Run trials on a cluster; what comes back is stored here."""
+    from eval.grid.remote import Remote
+
+    sources = ["eval.evaluator", "eval.scoring", __name__]
+    for index, finished in Remote(cluster, compute, metrics, lambda trial: trial, sources).run(trials):
+        store.put(trials[index].id, finished.content)
+        yield index, finished.rows
+
+
+def compute(trial: Trial, metrics: Sequence[str]) -> Finished:
+    """Run a trial; nothing is stored, but its file is made here: one process stores what many compute."""
     scored = run_trial(trial)
     rows = _scorer(trial.task).rows(trial, scored, metrics)
     score = np.concatenate(scored.scores)
@@ -64,8 +101,8 @@ def _run(shared: tuple[Sequence[Trial], Sequence[str], Path], index: int) -> lis
             "std": pa.nulls(len(score), pa.float64()) if scored.std is None else np.concatenate(scored.std),
         }
     )
-    _save(Store(folder), trial, scores, rows, {name: getattr(scored, name) for name in _MEASURED})
-    return rows
+    measured = {name: getattr(scored, name) for name in _MEASURED}
+    return Finished(rows, pack(scores, _describe(trial, rows, measured)))
 
 
 @lru_cache(maxsize=8)
@@ -86,7 +123,7 @@ def _stored_rows(trial: Trial, metrics: Sequence[str], store: Store) -> list[Row
     if not fresh or set(metrics) - {row["metric"] for row in rows}:
         scored = _restore(trial, stored, extra["measured"])
         rows = _scorer(trial.task).rows(trial, scored, metrics)
-        _save(store, trial, stored, rows, extra["measured"])
+        store.put(trial.id, pack(stored, _describe(trial, rows, extra["measured"])))
     by_key = {(row["repeat"], row["metric"]): row for row in rows}
     named = {**trial.task.names, "predictor": trial.entry.name, "trial": trial.id}
     return [{**by_key[repeat, name], **named} for repeat in trial.repeats for name in metrics]
@@ -105,16 +142,14 @@ def _restore(trial: Trial, stored: pa.Table, measured: dict[str, Any]) -> Scored
     return Scored(splits, values["score"], values.get("std"), **measured)
 
 
-def _save(
-    store: Store, trial: Trial, scores: pa.Table, rows: Sequence[Row], measured: dict[str, Any]
-) -> None:
-    extra = {
+def _describe(trial: Trial, rows: Sequence[Row], measured: dict[str, Any]) -> dict[str, Any]:
+    """Return what is stored of a trial besides its scores."""
+    return {
         "identity": trial.identity,
         "scoring": _scoring(trial.task),
         "rows": rows,
         "measured": measured,
     }
-    store.save(trial.id, scores, extra)
 
 
 def _scoring(task: Task) -> str:

@@ -8,12 +8,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from benchmarks.base import Benchmark
+from data.errors import InputError
 from eval.grid.folder import Signature, claim_folder, sign
+from eval.grid.pace import Pace
 from eval.provenance import device, versions
 from eval.task import Task
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+    from data.cluster import Cluster
 
 
 @dataclass(frozen=True)
@@ -95,10 +102,34 @@ class Titled(Protocol):
 
 
 @contextmanager
-def show_progress(total: int, *, show: bool) -> Iterator[Callable[[Titled, bool], object]]:
-    """Show finished trials on stderr, if that is a terminal."""
+def open_cluster(cluster: str | Client | None, jobs: int) -> Iterator[Cluster | None]:
+    """Connect to the cluster that a run is asked to use; None for processes of this machine.
+
+    Raises:
+        InputError: There is none, or processes are asked for as well.
+    """
+    if cluster is None:
+        yield None
+        return
+    if jobs > 1:
+        raise InputError(f"{jobs} jobs would have no effect: trials are run on the cluster")
+    from data.cluster import connect
+
+    with connect(cluster) as opened:
+        yield opened
+
+
+@contextmanager
+def show_progress(
+    total: int, *, show: bool, cluster: Cluster | None = None
+) -> Iterator[Callable[[Titled, bool], object]]:
+    """Show finished trials on stderr, if that is a terminal; on a cluster also its workers and the pace.
+
+    Elsewhere, a run on a cluster logs a line now and then.
+    """
+    pace = None if cluster is None else Pace(total, lambda: len(cluster.threads))
     if not (show and sys.stderr.isatty()):
-        yield lambda trial, was_stored: None
+        yield lambda trial, was_stored: None if pace is None else pace.log(was_stored=was_stored)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -108,6 +139,7 @@ def show_progress(total: int, *, show: bool) -> Iterator[Callable[[Titled, bool]
         task = bar.add_task("trials", total=total)
 
         def done(trial: Titled, was_stored: bool) -> None:
-            bar.update(task, advance=1, description=trial.title)
+            title = trial.title if pace is None else f"{pace.count(was_stored=was_stored)}; {trial.title}"
+            bar.update(task, advance=1, description=title)
 
         yield done

@@ -16,12 +16,30 @@ import pyarrow.parquet as pq
 
 from data.errors import TableError
 from data.files import atomic_path
+from eval.row_parts import find_parts, write_parts
 
 KEY = b"acerank"
+MOST = 500_000  # rows of one file of JSON lines, and in memory
 
 
 T = TypeVar("T")
 Rows = list[dict[str, Any]]
+
+
+def pack(values: pa.Table, extra: dict[str, Any]) -> bytes:
+    """Return the content of a trial's file; see `Store.save`."""
+    metadata = {KEY: json.dumps(extra, default=repr).encode()}
+    file = pa.BufferOutputStream()
+    pq.write_table(values.replace_schema_metadata(metadata), file, compression="zstd")
+    return file.getvalue().to_pybytes()
+
+
+def _read_all(trials: Sequence[T], find: Callable[[T], Rows | None]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of trials that have all been stored."""
+    for number, trial in enumerate(trials, 1):
+        if (found := find(trial)) is None:
+            raise TableError(f"the file of trial {number} of {len(trials)} is gone; run again")
+        yield from found
 
 
 class Store:
@@ -43,9 +61,12 @@ class Store:
             values: Raw values, e.g. a score for each repeat and row.
             extra: Rows, identity and measurements; written as JSON.
         """
-        metadata = {KEY: json.dumps(extra, default=repr).encode()}
+        self.put(trial_id, pack(values, extra))
+
+    def put(self, trial_id: str, content: bytes) -> None:
+        """Store the file of a finished trial that `pack` made, here or on another machine."""
         with atomic_path(self.path(trial_id)) as part:
-            pq.write_table(values.replace_schema_metadata(metadata), part, compression="zstd")
+            part.write_bytes(content)
 
     def load(self, trial_id: str) -> tuple[pa.Table, dict[str, Any]] | None:
         """Return what `save` stored, or None if the trial has not been run.
@@ -80,7 +101,7 @@ class Store:
         run: Callable[[Sequence[T]], Iterator[tuple[int, Rows]]],
         done: Callable[[T, bool], object],
         name: str = "rows.jsonl",
-    ) -> Rows:
+    ) -> Sequence[dict[str, Any]]:
         """Run the trials that are not stored yet; return the rows of all, in the order of `trials`.
 
         Args:
@@ -88,21 +109,42 @@ class Store:
             find: Returns the rows of a stored trial, None for one that is missing.
             run: Runs missing trials and stores them; yields the position and the rows of each as it finishes.
             done: Called with each finished trial, and whether it was found here.
-            name: File that gets the rows as they come, and in the end all of them in order.
+            name: File that gets the rows as they come, and in the end all of them in order. More than `MOST`
+                rows become files of parquet instead, and are not held in memory.
         """
         rows: dict[int, Rows] = {}
+        finished: set[int] = set()
+        count = 0
+
+        def take(index: int, found: Rows) -> None:
+            nonlocal count
+            finished.add(index)
+            count += len(found)
+            if count <= MOST:
+                rows[index] = found
+            else:
+                rows.clear()  # read again from the trials' files when all are there
+
         for index, trial in enumerate(trials):
             if (found := find(trial)) is not None:
-                rows[index] = found
+                take(index, found)
                 done(trial, True)
-        missing = [index for index in range(len(trials)) if index not in rows]
+        missing = [index for index in range(len(trials)) if index not in finished]
         if missing:
             self.write_rows((row for found in rows.values() for row in found), name)
         for position, found in run([trials[index] for index in missing]):
             index = missing[position]
-            rows[index] = found
-            self.append_rows(found, name)
+            take(index, found)
+            if count <= MOST:
+                self.append_rows(found, name)
             done(trials[index], False)
+        stem = name.removesuffix(".jsonl")
+        if count > MOST:
+            parts = write_parts(self.folder, _read_all(trials, find), stem)
+            (self.folder / name).unlink(missing_ok=True)
+            return parts
         ordered = [row for index in range(len(trials)) for row in rows[index]]
         self.write_rows(ordered, name)
+        for path in find_parts(self.folder, stem):
+            path.unlink()
         return ordered

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from distributed import Client
+
     from benchmarks.base import Benchmark
     from eval.evaluate import Command
     from eval.results import Results
@@ -24,6 +26,7 @@ def leaderboard(
     metrics: str | Sequence[str] | None = None,
     out: str | Path | None = None,
     jobs: int = 1,
+    cluster: str | Client | None = None,
     progress: bool = True,
     settings: Sequence[str] = (),
     command: Command | None = None,
@@ -38,6 +41,7 @@ def leaderboard(
         metrics: Metrics; by default METRICS.
         out: Folder that keeps finished trials, so that an interrupted run resumes; None for none.
         jobs: Processes; 0 for one a core.
+        cluster: Dask cluster that trials are run on in place of them; see `eval.evaluate`.
         progress: Show progress on stderr, if that is a terminal.
         settings: "PREDICTOR.PARAMETER=VALUE" each.
         command: The command line that asks; None from Python.
@@ -75,4 +79,6 @@ def leaderboard(
     for line in left_out:
         log.info(line)
     plan = replace(plan, notes=[*left_out, *plan.notes])
-    return run_plan(plan, "leaderboard", out=out, jobs=jobs, progress=progress, command=command)
+    return run_plan(
+        plan, "leaderboard", out=out, jobs=jobs, cluster=cluster, progress=progress, command=command
+    )

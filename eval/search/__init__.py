@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from distributed import Client
+
     from benchmarks.base import Benchmark
     from benchmarks.table_options import TableOptions
     from eval.grid.session import Command
@@ -51,6 +53,7 @@ def search(
     settings: Sequence[str] = (),
     seed: int = 0,
     jobs: int = 1,
+    cluster: str | Client | None = None,
     out: str | Path | None = None,
     progress: bool = True,
     offline: bool = False,
@@ -85,6 +88,7 @@ def search(
         settings: "PREDICTOR.PARAMETER=VALUE" each.
         seed: Seed of repeat 0; repeat r uses seed + r.
         jobs: Processes; 0 for one a core. Any number gives the same rows.
+        cluster: Dask cluster that trials are run on in place of them; see `eval.evaluate`.
         out: Folder that keeps finished trials and rows, so that an interrupted search resumes.
         progress: Show progress on stderr, if that is a terminal.
         offline: Never use the network.
@@ -120,4 +124,4 @@ def search(
         offline=offline,
         table=table,
     )
-    return run_search_plan(plan, out=out, jobs=jobs, progress=progress, command=command)
+    return run_search_plan(plan, out=out, jobs=jobs, cluster=cluster, progress=progress, command=command)

@@ -8,14 +8,14 @@ from typing import Annotated
 
 import typer
 
-from eval.command.options import BenchFlags, Format, as_mapping, command, numbers
+from eval.command.options import ClusterFlags, Format, as_mapping, command, numbers
 from eval.command.origin import start
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 @dataclass(frozen=True)
-class Options(BenchFlags):
+class Options(ClusterFlags):
     """Options of `python -m eval.search`."""
 
     predictors: Annotated[

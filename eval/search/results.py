@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data.errors import InputError, MissingTableError, TableError
-from eval.results import SETTINGS
+from eval.results import SETTINGS, has_rows, read_rows
+from eval.row_parts import RowParts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +48,8 @@ class SearchResults:
         """
         if not rows:
             raise InputError("there are no results of a search")
-        self.rows, self.settings, self.notes, self.folder = list(rows), settings or {}, list(notes), folder
+        self.rows = rows if isinstance(rows, RowParts) else list(rows)
+        self.settings, self.notes, self.folder = settings or {}, list(notes), folder
         self.regrets = list(regrets)
 
     @staticmethod
@@ -59,12 +61,13 @@ class SearchResults:
             TableError: A file of it is damaged, or was written by another version.
         """
         folder = Path(path)
-        if not (folder / ROWS).is_file():
+        if not has_rows(folder, ROWS):
             raise MissingTableError(f"'{folder}' holds no search: there is no {ROWS}")
         try:
-            rows = [json.loads(line) for line in (folder / ROWS).read_text("utf-8").splitlines() if line]
+            rows = read_rows(folder, ROWS)
             settings = json.loads((folder / SETTINGS).read_text("utf-8"))
-            if not rows or not all("trial" in row for row in rows):
+            some = rows[:1] if isinstance(rows, RowParts) else rows  # parts are written by one version
+            if not some or not all("trial" in row for row in some):
                 raise TableError(f"the search in '{folder}' was written by another version; run again")
             notes, regrets = settings["notes"], settings["regrets"]
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -99,7 +102,7 @@ class SearchResults:
         """Return a frame with a row for each task, search, repeat and query."""
         import pandas as pd
 
-        return pd.DataFrame(self.rows)
+        return self.rows.to_pandas() if isinstance(self.rows, RowParts) else pd.DataFrame(self.rows)
 
     def summaries(self) -> list[SearchSummary]:
         """Return the mean, interval and paired comparison of each search on each task by each measure.

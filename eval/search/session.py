@@ -18,7 +18,15 @@ from data.names import check_name
 from eval.grid.entries import Asked, build_entries, parse
 from eval.grid.folder import Signature
 from eval.grid.plan import Loaded, as_list, cite, file_hash, keep_possible, load_benchmarks
-from eval.grid.session import Command, choose_folder, describe_run, get_benches, open_folder, show_progress
+from eval.grid.session import (
+    Command,
+    choose_folder,
+    describe_run,
+    get_benches,
+    open_cluster,
+    open_folder,
+    show_progress,
+)
 from eval.grid.store import Store
 from eval.grid.tasks import build_tasks
 from eval.provenance import code_hash
@@ -32,6 +40,8 @@ from eval.search.trials import Schedule, SearchTrial, build_search_trials
 from eval.task import Task
 
 if TYPE_CHECKING:
+    from distributed import Client
+
     from benchmarks.table_options import TableOptions
 
 PREDICTORS = ("acenas", "gcn", "random_forest", "random_order")
@@ -158,6 +168,7 @@ def run_search_plan(
     *,
     out: str | Path | None = None,
     jobs: int = 1,
+    cluster: str | Client | None = None,
     progress: bool = True,
     command: Command | None = None,
 ) -> SearchResults:
@@ -167,6 +178,7 @@ def run_search_plan(
         plan: What `build_search_plan` returned.
         out: Where finished trials and rows are kept; None for a command's default, else for nothing.
         jobs: Processes; 0 for one a core.
+        cluster: Dask cluster that trials are run on in place of them; see `eval.evaluate`.
         progress: Show progress on stderr, if that is a terminal.
         command: The command line that asks; None from Python.
 
@@ -178,8 +190,11 @@ def run_search_plan(
     settings |= {"regrets": plan.regrets}
     with open_folder(folder) as place:
         write_settings(place, settings, plan.notes)
-        with show_progress(len(plan.trials), show=progress) as done:
-            rows = run_trials(plan.trials, Store(place), jobs=jobs or cpu_count(), done=done)
+        with (
+            open_cluster(cluster, jobs) as workers,
+            show_progress(len(plan.trials), show=progress, cluster=workers) as done,
+        ):
+            rows = run_trials(plan.trials, Store(place), jobs=jobs or cpu_count(), cluster=workers, done=done)
     return SearchResults(rows, settings=settings, notes=plan.notes, folder=folder, regrets=plan.regrets)
 
 

@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 from eval.command.origin import start
-from eval.speed import nb101
+from eval.speed import cluster, nb101
 from eval.speed.figures import Figure
 
 NB101_CELLS = 423_624
@@ -231,6 +231,7 @@ PARTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "nb101_streaming": nb101.streaming,
     "nb101_conversion": nb101.conversion,
     "supernet_scoring": supernet_scoring,
+    "cluster": cluster.figures,
     "default_run": default_run,
 }
 

@@ -13,6 +13,7 @@ from data.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
+    from distributed import Client
 
     from benchmarks.base import Benchmark
     from benchmarks.prices import Price
@@ -103,6 +104,7 @@ def account(
     settings: Sequence[str] = (),
     seed: int = 0,
     jobs: int = 1,
+    cluster: str | Client | None = None,
     out: str | Path | None = None,
     progress: bool = True,
     offline: bool = False,
@@ -133,6 +135,7 @@ def account(
         settings: "PREDICTOR.PARAMETER=VALUE" each.
         seed: Seed of repeat 0, of pretraining, and of the noise.
         jobs: Processes; 0 for one a core.
+        cluster: Dask cluster that trials are run on in place of them; see `eval.evaluate`.
         out: Folder that keeps finished trials; None for none.
         progress: Show progress on stderr, if that is a terminal.
         offline: Never use the network.
@@ -168,7 +171,7 @@ def account(
         seed=seed,
         settings=settings,
     )
-    options: dict[str, Any] = {"jobs": jobs, "progress": progress, "command": command}
+    options: dict[str, Any] = {"jobs": jobs, "cluster": cluster, "progress": progress, "command": command}
     done = _measure(arms, chosen.labels, others, greedy, chosen.notes, out, options)
     return replace(done, fidelities=_measure_fidelities(arms, done, options)) if fidelity else done
 
@@ -198,7 +201,7 @@ def _measure(
 
         def run() -> list[Row]:
             results.append(run_plan(arms.get_plan(), "weak", out=out, **options))
-            return results[-1].rows
+            return list(results[-1].rows)
 
         added = _add_next_to(arms, labels, others)
         rows = run()
@@ -235,7 +238,8 @@ def _measure_fidelities(arms: Arms, done: Account, options: dict[str, Any]) -> l
         return []
     folder = done.results.folder
     out = None if folder is None else folder / "fidelity"
-    rows = run_plan(plan.plan, "fidelity", out=out, jobs=options["jobs"], progress=options["progress"]).rows
+    shared = {name: options[name] for name in ("jobs", "cluster", "progress")}
+    rows = list(run_plan(plan.plan, "fidelity", out=out, **shared).rows)
     mine = [row for row in done.results.rows if row["predictor"] == done.reference]
     return get_fidelities(rows, plan, summarise(mine))
 

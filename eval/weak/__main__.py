@@ -109,8 +109,8 @@ def weak(options: Options) -> None:
         **{
             name: arguments[name]
             for name in (
-                "repeats", "target", "label", "trusted_weak", "settings", "seed", "jobs", "out", "offline",
-                "table",
+                "repeats", "target", "label", "trusted_weak", "settings", "seed", "jobs", "cluster", "out",
+                "offline", "table",
             )
         },
     )  # fmt: skip

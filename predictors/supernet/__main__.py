@@ -215,6 +215,7 @@ def score(
     amp: opt.Amp = False,
     device: opt.Device = "auto",
     jobs: opt.Jobs = 1,
+    cluster: opt.Cluster = None,
     out: Annotated[Path, typer.Option(help="Folder for the table and for finished parts.")] = Path("scores"),
 ) -> None:
     """Score architectures with inherited weights, or by zero-cost proxies: weak labels.
@@ -250,7 +251,15 @@ def score(
         device=opt.device_named(device),
     )
     codes = architectures(job.space, archs, n, seed)
-    table = run_score(job, codes, out, jobs=opt.processes(jobs), prefix=prefix, average_twins=average_twins)
+    table = run_score(
+        job,
+        codes,
+        out,
+        jobs=opt.processes(jobs),
+        cluster=opt.cluster_address(cluster, jobs),
+        prefix=prefix,
+        average_twins=average_twins,
+    )
     sys.stdout.write(f"{table.write(out / 'weak.parquet')}\n")
 
 
@@ -308,6 +317,7 @@ def truth(
     amp: opt.Amp = False,
     device: opt.Device = "auto",
     jobs: opt.Jobs = 1,
+    cluster: opt.Cluster = None,
     out: Annotated[Path, typer.Option(help="Folder for the table and for finished parts.")] = Path("truth"),
 ) -> None:
     """Train architectures from scratch and write a benchmark table: true labels.
@@ -333,7 +343,8 @@ def truth(
         opt.device_named(device),
     )
     codes = architectures(space, archs, n or (0 if archs else 100), seed)
-    table = run(job, codes, seeds, out, jobs=opt.processes(jobs))
+    where = opt.cluster_address(cluster, jobs)
+    table = run(job, codes, seeds, out, jobs=opt.processes(jobs), cluster=where)
     path = table.write(out / "table.parquet")
     sys.stdout.write(f"{path}\n")
 

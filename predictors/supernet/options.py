@@ -57,6 +57,13 @@ Jobs = Annotated[
     int,
     typer.Option(min=0, help="Processes, one thread each; 0 for one per core. Results do not depend on it."),
 ]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Dask cluster to run on in place of --jobs: tcp://host:8786, scheduler.json or local:2.",
+    ),
+]
 Archs = Annotated[
     Path | None,
     typer.Option(help="Table with a column arch: the architectures to use. Default: a random sample."),
@@ -187,6 +194,17 @@ def train_job(
 def processes(jobs: int) -> int:
     """Return the number of processes for --jobs; 0 means one per core."""
     return jobs or os.cpu_count() or 1
+
+
+def cluster_address(cluster: str | None, jobs: int) -> str:
+    """Return the address for --cluster, "" for none; InputError if it is of no known form, or with --jobs."""
+    if cluster is None:
+        return ""
+    if jobs > 1:
+        raise InputError(f"--jobs {jobs} would have no effect: parts are computed on the cluster")
+    from data.cluster.connect import check_address
+
+    return check_address(cluster)
 
 
 def device_named(device: str) -> str:

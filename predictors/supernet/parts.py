@@ -114,6 +114,7 @@ def run_parts(
     setup_args: Sequence[Any],
     jobs: int,
     title: str,
+    remote: Callable[[Mapping[str, Any]], Iterator[tuple[str, Record]]] | None = None,
 ) -> None:
     """Compute the parts that are missing and keep each as soon as it is there.
 
@@ -125,11 +126,17 @@ def run_parts(
         setup_args: Its arguments.
         jobs: Processes. One thread each, so that their number changes no result.
         title: What the progress bar is called.
+        remote: Computes items elsewhere, in place of processes; yields the name and the record of each.
     """
     missing = {name: item for name, item in items.items() if not parts.has(name)}
     finished = len(items) - len(missing)
     with progress(title, len(items)) as tell:
         tell(finished)
+        if remote is not None and missing:
+            for name, record in remote(missing):
+                parts.write(name, record)
+                tell(finished := finished + 1)
+            return
         if jobs <= 1 or len(missing) <= 1:
             setup(*setup_args)
             for name, item in missing.items():

@@ -26,6 +26,7 @@ from predictors.supernet.images import TENTH, Images, ImageSettings, load
 from predictors.supernet.network import Network, Plan
 from predictors.supernet.parts import Parts, Record, run_parts
 from predictors.supernet.proxies import PROXIES, Probe
+from predictors.supernet.remote import Job, run_remote
 from predictors.supernet.shared import SharedJudge
 from predictors.supernet.split import parts as parts_of
 from predictors.supernet.weights import Supernet, load_network
@@ -129,6 +130,7 @@ def run(
     folder: Path,
     *,
     jobs: int,
+    cluster: str = "",
     prefix: str = "supernet",
     average_twins: bool = False,
 ) -> Table:
@@ -139,6 +141,7 @@ def run(
         codes: (n, places) architectures, each once; more may be asked for later, into the same folder.
         folder: Where finished parts are kept.
         jobs: Processes.
+        cluster: Address of a cluster to run on in their place; "" for none.
         prefix: What the columns of the supernet are called: PREFIX_acc and so on.
         average_twins: Whether each gets the mean over those of `codes` that are the same network. They stand
             at other places of the supernet, with other weights: several scores of one network.
@@ -157,7 +160,7 @@ def run(
         )
     found: dict[str, np.ndarray] = {}
     for one, rows, place in _split(job, codes, folder):
-        for column, values in _scores(one, codes[rows], images, place, jobs).items():
+        for column, values in _scores(one, codes[rows], images, place, jobs, cluster).items():
             found.setdefault(column, np.empty(len(codes)))[rows] = values
     note = _images_note(job)
     if average_twins:
@@ -184,7 +187,7 @@ def _split(job: ScoreJob, codes: np.ndarray, folder: Path) -> list[tuple[ScoreJo
 
 
 def _scores(
-    job: ScoreJob, codes: np.ndarray, images: Images, folder: Path, jobs: int
+    job: ScoreJob, codes: np.ndarray, images: Images, folder: Path, jobs: int, cluster: str
 ) -> dict[str, np.ndarray]:
     """Return the scores (n,) of architectures, by column; those that are missing are computed."""
     if job.supernet is not None:
@@ -194,7 +197,8 @@ def _scores(
     first, which = _computed(job, codes)
     chunks = [first[start : start + CHUNK] for start in range(0, len(first), CHUNK)]
     items = {_part_name([texts[row] for row in chunk]): codes[chunk].tolist() for chunk in chunks}
-    run_parts(_part, items, parts, setup=_setup, setup_args=(job,), jobs=jobs, title="scoring")
+    remote = partial(run_remote, cluster, Job(_part, _setup, (job,)), images) if cluster else None
+    run_parts(_part, items, parts, setup=_setup, setup_args=(job,), jobs=jobs, title="scoring", remote=remote)
     records = [parts.read(name) for name in items]
     return {column: np.concatenate([record[column] for record in records])[which] for column in records[0]}
 
@@ -228,11 +232,11 @@ Judge = Callable[[Plan], Judgement]
 _worker: tuple[ScoreJob, Images, list[Judge]] | None = None
 
 
-def _setup(job: ScoreJob) -> None:
+def _setup(job: ScoreJob, images: Images | None = None) -> None:
     """Load images and weights once in each process."""
     global _worker
     torch.set_num_threads(1)
-    images = load(job.images).to(job.device)
+    images = (images or load(job.images)).to(job.device)
     network = load_network(job.supernet, images) if job.supernet else None
     _worker = job, images, [] if network is None else judges(job, network, images)
 

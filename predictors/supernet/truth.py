@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from predictors.supernet.families import network_class
 from predictors.supernet.images import Images, ImageSettings, load
 from predictors.supernet.parts import SETTINGS, Parts, Record, run_parts
 from predictors.supernet.recipe import Recipe
+from predictors.supernet.remote import Job, run_remote
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def grouping(folder: Path, seeds: int) -> int:
     return json.loads(settings.read_text())["together"] if settings.is_file() else seeds
 
 
-def run(job: TruthJob, codes: np.ndarray, seeds: int, folder: Path, *, jobs: int) -> Table:
+def run(job: TruthJob, codes: np.ndarray, seeds: int, folder: Path, *, jobs: int, cluster: str = "") -> Table:
     """Train architectures, or those that are missing, and return the benchmark table.
 
     Args:
@@ -64,6 +66,7 @@ def run(job: TruthJob, codes: np.ndarray, seeds: int, folder: Path, *, jobs: int
         seeds: Seeds of each, likewise.
         folder: Where finished parts are kept.
         jobs: Processes.
+        cluster: Address of a cluster to run on in their place; "" for none.
     """
     space = spaces.get(job.space)
     images = load(job.images)
@@ -74,7 +77,10 @@ def run(job: TruthJob, codes: np.ndarray, seeds: int, folder: Path, *, jobs: int
     items = {
         part_name(code, block): (code.tolist(), list(block)) for block in job.blocks(seeds) for code in codes
     }
-    run_parts(_part, items, parts, setup=_setup, setup_args=(job,), jobs=jobs, title="training")
+    remote = partial(run_remote, cluster, Job(_part, _setup, (job,)), images) if cluster else None
+    run_parts(
+        _part, items, parts, setup=_setup, setup_args=(job,), jobs=jobs, title="training", remote=remote
+    )
     shape = ImageShape(images.channels, images.train.x.shape[-1], images.classes)
     counts = kind.counts(space, job.settings, space.graphs(codes), shape)
     return _table(job, codes, texts, seeds, parts, {"flops": counts.flops, "params": counts.params})
@@ -88,11 +94,11 @@ def part_name(code: np.ndarray, block: range) -> str:
 _worker: tuple[TruthJob, Images] | None = None
 
 
-def _setup(job: TruthJob) -> None:
+def _setup(job: TruthJob, images: Images | None = None) -> None:
     """Load the images once in each process."""
     global _worker
     torch.set_num_threads(1)
-    _worker = job, load(job.images).to(job.device)
+    _worker = job, (images or load(job.images)).to(job.device)
 
 
 def _part(item: tuple[list[int], list[int]]) -> Record:

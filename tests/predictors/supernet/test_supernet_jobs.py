@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from data.errors import AcerankError, InputError, MissingTableError, UnknownName
 from data.spaces.edges import NB201
 from data.spaces.nb101 import N_CELLS
 from data.table import Table
-from predictors.supernet import images, score, truth
+from predictors.supernet import images, remote, score, truth
 from predictors.supernet.__main__ import app
 from predictors.supernet.alone import build
 from predictors.supernet.architectures import architectures, sample_distinct
@@ -69,6 +71,21 @@ def test_scores_are_those_of_the_network(trained: Path, digits: Images, tmp_path
     for plan, found in zip(EdgeNetwork.plans(NB201.graphs(CODES)), table.values("supernet_acc"), strict=True):
         recalibrate(network, plan, digits.train.x[:100])
         assert float(judge(network, plan, digits.valid).accuracy) == pytest.approx(found)
+
+
+def test_scores_are_the_same_on_a_cluster(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run_here(
+        address: str, job: remote.Job, images: Images, items: dict[str, Any]
+    ) -> Iterator[tuple[str, Any]]:
+        sent = pickle.loads(pickle.dumps({"job": job, "images": images}))
+        for name, item in items.items():
+            yield name, remote.call(pickle.dumps(("job", "images", item)), sent)
+
+    monkeypatch.setattr(score, "run_remote", run_here)
+    found = score.run(score_job(trained), CODES, tmp_path / "remote", jobs=1, cluster="tcp://host:8786")
+    assert found.content_hash == score.run(score_job(trained), CODES, tmp_path / "here", jobs=1).content_hash
 
 
 def test_scores_that_are_there_are_not_computed_again(trained: Path, tmp_path: Path) -> None:
