@@ -25,7 +25,8 @@ class OptunaSampler(Strategy):
     """TPE, NSGA-II or random draws, as Optuna has them by default; the predictor only picks the final top.
 
     A proposal that was queried before is told its known label, one that the table does not hold is told as
-    failed; neither is a query.
+    failed; neither is a query. Where costs are traded against accuracy, they are further values of the study,
+    told with the label.
 
     Source: Akiba et al., Optuna, KDD 2019; Bergstra et al. 2011 (TPE); Deb et al. 2002 (NSGA-II).
     """
@@ -66,7 +67,8 @@ class OptunaSampler(Strategy):
             raise InputError("optuna_sampler needs a search space whose networks are written as codes")
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.study_: Study = optuna.create_study(
-            direction="maximize", sampler=SAMPLERS[self.sampler](int(rng.integers(2**31)))
+            directions=["maximize"] * (1 if view.costs is None else 1 + view.costs.shape[1]),
+            sampler=SAMPLERS[self.sampler](int(rng.integers(2**31))),
         )
         self.space_, self.codes_ = space, space.code(view.graphs)
         hashes = view.graphs.canonical_hash()
@@ -77,30 +79,33 @@ class OptunaSampler(Strategy):
             for i, options in enumerate(space.choices)
         }
         self.pending_: list[Any] = []
-        self.known_: dict[int, float] = {}
+        self.known_: dict[int, list[float]] = {}
 
     def _tell(self, view: View) -> None:
         """Tell the study all labels that it does not know."""
         from optuna.trial import create_trial
 
         told = len(self.known_)
-        labels = dict(zip(view.queried.tolist(), view.labels.tolist(), strict=True))
+        fresh = view.queried[told:]
+        values = view.labels[told:, None]
+        if view.costs is not None:
+            values = np.concatenate([values, view.costs[fresh]], axis=1)
+        self.known_ |= dict(zip(fresh.tolist(), values.tolist(), strict=True))
         for trial, row in self.pending_:
-            self.study_.tell(trial, labels[row])
-            self.known_[row] = labels[row]
+            self.study_.tell(trial, self.known_[row])
+        pending = {row for _, row in self.pending_}
         self.pending_ = []
-        for row in view.queried[told:].tolist():
-            if row not in self.known_:
+        for row in fresh.tolist():
+            if row not in pending:
                 params = {f"place{i}": int(option) for i, option in enumerate(self.codes_[row])}
                 self.study_.add_trial(
-                    create_trial(params=params, distributions=self.choices_, value=labels[row])
+                    create_trial(params=params, distributions=self.choices_, values=self.known_[row])
                 )
-                self.known_[row] = labels[row]
 
     def _ask(self, view: View, rng: np.random.Generator) -> int:
         """Return a candidate: the sampler's, or a random one where it proposes none."""
         place = {int(network): i for i, network in enumerate(self.network_[view.candidates])}
-        known = {int(self.network_[row]): label for row, label in self.known_.items()}
+        known = {int(self.network_[row]): values for row, values in self.known_.items()}
         from optuna.trial import TrialState
 
         for _ in range(TRIES):
