@@ -58,6 +58,7 @@ def search(
     jobs: int = 1,
     cluster: str | Client | None = None,
     out: str | Path | None = None,
+    against: Sequence[str | Path] = (),
     progress: bool = True,
     offline: bool = False,
     table: TableOptions | None = None,
@@ -99,6 +100,7 @@ def search(
         jobs: Processes; 0 for one a core. Any number gives the same rows.
         cluster: Dask cluster that trials are run on in place of them; see `eval.evaluate`.
         out: Folder that keeps finished trials and rows, so that an interrupted search resumes.
+        against: Folders of earlier searches for the same Pareto front that reports compare these with.
         progress: Show progress on stderr, if that is a terminal.
         offline: Never use the network.
         table: How to read a table of one's own.
@@ -109,7 +111,10 @@ def search(
         InputError: Options contradict each other or the benchmark, or one would have no effect.
         TableError, MissingTableError: A table cannot be read, or is nowhere.
     """
+    from eval.search.results import SearchResults
     from eval.search.session import build_search_plan, run_search_plan
+
+    earlier = [SearchResults.load(folder) for folder in against]
 
     plan = build_search_plan(
         bench,
@@ -136,4 +141,12 @@ def search(
         offline=offline,
         table=table,
     )
-    return run_search_plan(plan, out=out, jobs=jobs, cluster=cluster, progress=progress, command=command)
+    return run_search_plan(
+        plan,
+        out=out,
+        jobs=jobs,
+        cluster=cluster,
+        progress=progress,
+        command=command,
+        against=earlier,
+    )

@@ -104,6 +104,14 @@ class Options(ClusterFlags):
             "or only for those that were queried.",
         ),
     ] = "known"
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Earlier search for the same Pareto front, perhaps with another budget, to compare with; "
+            "repeatable.",
+        ),
+    ] = None
     repeats: Annotated[int, typer.Option(min=1, help="Repeats, each with its own first batch.")] = 20
     list_: Annotated[bool, typer.Option("--list", help="List the strategies and their parameters.")] = False
 
@@ -122,7 +130,8 @@ def search(options: Options) -> None:
 
     Example: python -m eval.search --bench nb201_mini --objective flops:min --strategy pareto,random_search
 
-    Results go to the folder --out: search_rows.jsonl (a row for each query), settings.json and search.html.
+    Results go to the folder --out: search_rows.jsonl (a row for each query), settings.json and search.html;
+    with --objective also search_fronts.tsv, the fronts that were found and the true one.
     Interrupted runs resume when restarted.
     """
     if options.list_:
@@ -145,6 +154,7 @@ def search(options: Options) -> None:
         objectives=options.objective or (),
         constraints=options.constraint or (),
         costs=options.costs,
+        against=options.against or (),
         repeats=options.repeats,
         command=Command(["python", "-m", "eval.search", *sys.argv[1:]], as_mapping(options)),
         **options.arguments(),

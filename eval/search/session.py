@@ -34,6 +34,8 @@ from eval.provenance import code_hash
 from eval.results import write_settings
 from eval.search.asked import AskedStrategy, parse_strategies
 from eval.search.describe import describe_goals, describe_task, describe_unsourced
+from eval.search.front_rows import FRONTS
+from eval.search.front_summary import check_against
 from eval.search.fronts import Fronts
 from eval.search.goals import Wanted
 from eval.search.loop import batch_sizes, build_pool, check_size
@@ -198,6 +200,7 @@ def run_search_plan(
     cluster: str | Client | None = None,
     progress: bool = True,
     command: Command | None = None,
+    against: Sequence[SearchResults] = (),
 ) -> SearchResults:
     """Run a plan, resuming what its folder holds.
 
@@ -208,10 +211,12 @@ def run_search_plan(
         cluster: Dask cluster that trials are run on in place of them; see `eval.evaluate`.
         progress: Show progress on stderr, if that is a terminal.
         command: The command line that asks; None from Python.
+        against: Earlier searches for the same Pareto front to compare these with.
 
     Raises:
-        InputError: The folder holds another run.
+        InputError: The folder holds another run, or an earlier search is for another front.
     """
+    check_against(against, plan.fronts)
     folder = choose_folder(plan.benches, "search", plan.signature, out, command)
     settings = describe_run(plan.benches, "search", plan.signature, command)
     settings |= {"regrets": plan.regrets}
@@ -224,7 +229,12 @@ def run_search_plan(
             show_progress(len(plan.trials), show=progress, cluster=workers) as done,
         ):
             rows = run_trials(plan.trials, Store(place), jobs=jobs or cpu_count(), cluster=workers, done=done)
-    return SearchResults(rows, settings=settings, notes=plan.notes, folder=folder, regrets=plan.regrets)
+    results = SearchResults(
+        rows, settings=settings, notes=plan.notes, folder=folder, regrets=plan.regrets, against=against
+    )
+    if folder is not None and plan.fronts:
+        results.write_fronts(folder / FRONTS)
+    return results
 
 
 def check_numbers(schedule: Schedule, budget: int, repeats: int, regrets: Sequence[float] | None) -> None:

@@ -33,17 +33,22 @@ class OptunaSampler(Strategy):
 
     uses_scores: ClassVar[bool] = False
 
-    def __init__(self, *, sampler: str = "tpe") -> None:
+    def __init__(self, *, sampler: str = "tpe", population: int = 50) -> None:
         """Set the sampler.
 
         Args:
             sampler: tpe, nsga2 or random.
+            population: Networks of a generation of nsga2; the default is Optuna's.
 
         Raises:
             UnknownNameError: No such sampler.
+            InputError: A population of fewer than 2.
         """
         check_name("sampler (of strategy 'optuna_sampler')", sampler, SAMPLERS)
+        if population < 2:
+            raise InputError(f"optuna_sampler: the population must be at least 2, not {population}")
         self.sampler = sampler
+        self.population = population
 
     def choose(self, view: View, size: int, rng: np.random.Generator) -> np.ndarray:
         """Return what the sampler proposes."""
@@ -68,7 +73,7 @@ class OptunaSampler(Strategy):
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.study_: Study = optuna.create_study(
             directions=["maximize"] * (1 if view.costs is None else 1 + view.costs.shape[1]),
-            sampler=SAMPLERS[self.sampler](int(rng.integers(2**31))),
+            sampler=SAMPLERS[self.sampler](int(rng.integers(2**31)), self.population),
         )
         self.space_, self.codes_ = space, space.code(view.graphs)
         hashes = view.graphs.canonical_hash()
@@ -127,24 +132,26 @@ class OptunaSampler(Strategy):
         return int(view.random(1, rng)[0])
 
 
-def _make_tpe(seed: int) -> BaseSampler:
+def _make_tpe(seed: int, population: int) -> BaseSampler:
+    del population
     from optuna.samplers import TPESampler
 
     return TPESampler(seed=seed)
 
 
-def _make_nsga2(seed: int) -> BaseSampler:
+def _make_nsga2(seed: int, population: int) -> BaseSampler:
     from optuna.samplers import NSGAIISampler
 
-    return NSGAIISampler(seed=seed)
+    return NSGAIISampler(seed=seed, population_size=population)
 
 
-def _make_random(seed: int) -> BaseSampler:
+def _make_random(seed: int, population: int) -> BaseSampler:
+    del population
     from optuna.samplers import RandomSampler
 
     return RandomSampler(seed=seed)
 
 
-SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
+SAMPLERS: dict[str, Callable[[int, int], BaseSampler]] = {
     "tpe": _make_tpe, "nsga2": _make_nsga2, "random": _make_random,
 }  # fmt: skip
