@@ -78,13 +78,17 @@ class OptunaSampler(Strategy):
         self.space_, self.codes_ = space, space.code(view.graphs)
         hashes = view.graphs.canonical_hash()
         self.network_ = hashes
-        self.row_of_ = {int(name): row for row, name in reversed(list(enumerate(hashes)))}
+        order = np.argsort(hashes, kind="stable")
+        names, starts = np.unique(hashes[order], return_index=True)
+        rows = np.split(order, starts[1:])
+        self.rows_: dict[int, np.ndarray] = dict(zip(names.tolist(), rows, strict=True))
         self.choices_: dict[str, BaseDistribution] = {
             f"place{i}": CategoricalDistribution(list(range(options)))
             for i, options in enumerate(space.choices)
         }
         self.pending_: list[Any] = []
         self.known_: dict[int, list[float]] = {}
+        self.known_networks_: dict[int, list[float]] = {}
 
     def _tell(self, view: View) -> None:
         """Tell the study all labels that it does not know."""
@@ -96,6 +100,7 @@ class OptunaSampler(Strategy):
         if view.costs is not None:
             values = np.concatenate([values, view.costs[fresh]], axis=1)
         self.known_ |= dict(zip(fresh.tolist(), values.tolist(), strict=True))
+        self.known_networks_ |= dict(zip(self.network_[fresh].tolist(), values.tolist(), strict=True))
         for trial, row in self.pending_:
             self.study_.tell(trial, self.known_[row])
         pending = {row for _, row in self.pending_}
@@ -109,10 +114,10 @@ class OptunaSampler(Strategy):
 
     def _ask(self, view: View, rng: np.random.Generator) -> int:
         """Return a candidate: the sampler's, or a random one where it proposes none."""
-        place = {int(network): i for i, network in enumerate(self.network_[view.candidates])}
-        known = {int(self.network_[row]): values for row, values in self.known_.items()}
         from optuna.trial import TrialState
 
+        able = np.zeros(len(self.network_), bool)
+        able[view.candidates] = True
         for _ in range(TRIES):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -121,12 +126,13 @@ class OptunaSampler(Strategy):
             name = None
             if self.space_.valid(code).all():
                 name = int(self.space_.graphs(code).canonical_hash()[0])
-            if name in place:
-                row = int(view.candidates[place[name]])
+            rows = self.rows_.get(name, np.empty(0, int)) if name is not None else np.empty(0, int)
+            if len(rows := rows[able[rows]]):
+                row = int(rows[-1])
                 self.pending_.append((trial, row))
                 return row
-            if name in known:
-                self.study_.tell(trial, known[name])
+            if name in self.known_networks_:
+                self.study_.tell(trial, self.known_networks_[name])
             else:
                 self.study_.tell(trial, state=TrialState.FAIL)
         return int(view.random(1, rng)[0])
