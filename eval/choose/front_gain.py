@@ -32,7 +32,9 @@ class FrontGain:
             reference: (1 + d,) accuracy and costs where the hypervolume begins.
         """
         best = np.maximum(costs.max(0), reference[1:])
-        self.cells = reference[1:] + _spread_evenly(CELLS * costs.shape[1], costs.shape[1]) * (best - reference[1:])
+        self.cells = reference[1:] + _spread_evenly(CELLS * costs.shape[1], costs.shape[1]) * (
+            best - reference[1:]
+        )
         self.level = np.full(len(self.cells), reference[0], float)
         for value, own in zip(accuracy, costs, strict=True):
             self.add(float(value), own)

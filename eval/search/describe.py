@@ -66,7 +66,10 @@ def describe_goals(task: Task, goals: Goals) -> list[str]:
     if goals.objectives:
         fronts = Fronts(task, goals)
         found = fronts.describe(task)
-        axes = [f"{axis['name']} {number:.5g}" for axis, number in zip(found["axes"], found["reference"], strict=True)]
+        axes = [
+            f"{axis['name']} {number:.5g}"
+            for axis, number in zip(found["axes"], found["reference"], strict=True)
+        ]
         lines.append(
             f"{task.target} against {', '.join(map(str, goals.objectives))}: the true front holds "
             f"{len(found['rows']):,} architectures; hypervolumes are in percent of its own, from the reference "

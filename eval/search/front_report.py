@@ -203,7 +203,9 @@ def _plot_fronts(runs: Sequence[FrontRuns], true: dict[str, Any] | None) -> list
                 name=_name("front", first, cost),
                 caption=f"{first['bench']} {first['dataset']}: fronts of {first['target']} against {cost}",
                 x_title=f"{cost} ({unit})" if unit else cost,
-                y_title=f"{first['target']} ({first['target_unit']})" if first["target_unit"] else first["target"],
+                y_title=f"{first['target']} ({first['target_unit']})"
+                if first["target_unit"]
+                else first["target"],
                 series=series,
                 y_range=_choose_range(series, first["direction"]),
                 note=note,

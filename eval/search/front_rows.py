@@ -26,7 +26,9 @@ def build_front_rows(rows: Sequence[Row], fronts: Sequence[dict[str, Any]]) -> l
         InputError: The searches were for accuracy alone.
     """
     if not has_fronts(rows):
-        raise InputError("these searches have no Pareto front: they were given no objective besides the target")
+        raise InputError(
+            "these searches have no Pareto front: they were given no objective besides the target"
+        )
     found = []
     for front in fronts:
         common = {key: front[key] for key in ("bench", "dataset")}

@@ -78,7 +78,9 @@ def group_fronts(rows: Iterable[Row]) -> dict[tuple[Any, ...], list[FrontRuns]]:
 
 def _get_runs(repeats: list[list[Row]]) -> FrontRuns:
     fronts = [
-        sorted((row for row in rows if row["on_front"]), key=lambda row: -row["direction"] * row["target_value"])
+        sorted(
+            (row for row in rows if row["on_front"]), key=lambda row: -row["direction"] * row["target_value"]
+        )
         for rows in repeats
     ]
     return FrontRuns(
@@ -226,7 +228,9 @@ def check_against(earlier: Sequence[SearchResults], fronts: Sequence[dict[str, A
     """
     for results in earlier:
         if not fronts:
-            raise InputError("only searches for a Pareto front are compared with earlier ones: name an objective")
+            raise InputError(
+                "only searches for a Pareto front are compared with earlier ones: name an objective"
+            )
         known = results.settings.get("fronts", [])
         if not any(_identify(front) in map(_identify, known) for front in fronts):
             raise InputError(f"the search in '{results.folder}' was not for the same Pareto front")

@@ -73,7 +73,9 @@ class Fronts:
             raise InputError("a Pareto front needs an objective besides the target")
         self.goals, self.true = goals, TrueFront.find(task, goals)
         self.seen, self.points = join(task.training_labels, goals), join(task.truth, goals)
-        able = np.flatnonzero(goals.feasible & np.isfinite(self.seen).all(1) & np.isfinite(self.points).all(1))
+        able = np.flatnonzero(
+            goals.feasible & np.isfinite(self.seen).all(1) & np.isfinite(self.points).all(1)
+        )
         kept = able[non_dominated(self.seen[able])]
         self.with_all_labels = self.true.share(self.points[kept])
 

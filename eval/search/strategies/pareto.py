@@ -102,6 +102,8 @@ def _shortlist(
 ) -> np.ndarray:
     """Return places of candidates, one a network: those that would add most, and the closest to doing so."""
     order = rng.permutation(len(hopeful))
-    order = order[np.lexsort((front.closeness(hopeful, costs)[order], front.gain(hopeful, costs)[order]))[::-1]]
+    order = order[
+        np.lexsort((front.closeness(hopeful, costs)[order], front.gain(hopeful, costs)[order]))[::-1]
+    ]
     firsts = np.sort(np.unique(view.networks[order], return_index=True)[1])
     return order[firsts[: max(SHORTLIST, size)]]
