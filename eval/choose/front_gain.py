@@ -1,8 +1,9 @@
-"""What candidates would add to a Pareto front whose costs are known: hypervolume gained, and expected gain.
+"""What candidates would add to a Pareto front with known costs: hypervolume gained, and expected gain.
 
-With known costs the hypervolume is an integral over cost space: at every cost, the best accuracy that the front
-offers for at most that cost. A candidate adds to it wherever its cost is afforded and its accuracy lies above
-that level; so the expected hypervolume improvement is the expected improvement over the level, integrated.
+With known costs the hypervolume is an integral over cost space: at every cost, the best accuracy that the
+front offers for at most that cost. A candidate adds to it wherever its cost is afforded and its accuracy lies
+above that level; so the expected hypervolume improvement is the expected improvement over the level,
+integrated.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def choose_reference(points: np.ndarray, margin: float = 0.1) -> np.ndarray:
 
 
 def _spread_evenly(n: int, d: int) -> np.ndarray:
-    """Return (n, d) points in the unit cube: cell centres for one dimension, else Roberts' R sequence (2018)."""
+    """Return (n, d) points in the unit cube: cell centres in one dimension, else Roberts' sequence (2018)."""
     if d == 1:
         return ((np.arange(n) + 0.5) / n)[:, None]
     ratio = 2.0

@@ -24,7 +24,7 @@ def non_dominated(points: np.ndarray) -> np.ndarray:
 
 
 def front_ranks(points: np.ndarray) -> np.ndarray:
-    """Return (n,) the front of each point (n, d): 0 if no other dominates it, 1 if only points of 0 do, ..."""
+    """Return (n,) the front of each point (n, d): 0 if no other dominates it, 1 if only those of 0 do, ..."""
     import moocore
 
     points = _check(points)

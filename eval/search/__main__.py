@@ -100,8 +100,8 @@ class Options(ClusterFlags):
         str,
         typer.Option(
             metavar="known|measured",
-            help="Whether the columns of --objective and --constraint are known for every network beforehand, "
-            "or only for those that were queried.",
+            help="Whether the columns of --objective and --constraint are known for every network "
+            "beforehand, or only for those that were queried.",
         ),
     ] = "known"
     against: Annotated[

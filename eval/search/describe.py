@@ -59,21 +59,19 @@ def describe_goals(task: Task, goals: Goals) -> list[str]:
         n = int((goals.feasible & np.isfinite(task.truth) & np.isfinite(task.training_labels)).sum())
         parts = [f"{count:,} to {each}" for each, count in zip(goals.constraints, goals.counts, strict=True)]
         lines.append(
-            f"{n:,} architectures keep to the constraints ({', '.join(parts)}); only these may be picked, and "
-            "regret is against the best of them"
+            f"{n:,} architectures keep to the constraints ({', '.join(parts)}); only these may be picked, "
+            "and regret is against the best of them"
             + ("; which these are is known of queried networks only" if goals.measured else "")
         )
     if goals.objectives:
         fronts = Fronts(task, goals)
         found = fronts.describe(task)
-        axes = [
-            f"{axis['name']} {number:.5g}"
-            for axis, number in zip(found["axes"], found["reference"], strict=True)
-        ]
+        ends = zip(found["axes"], found["reference"], strict=True)
+        axes = [f"{axis['name']} {number:.5g}" for axis, number in ends]
         lines.append(
             f"{task.target} against {', '.join(map(str, goals.objectives))}: the true front holds "
-            f"{len(found['rows']):,} architectures; hypervolumes are in percent of its own, from the reference "
-            f"{', '.join(axes)}; the front by {task.label} with full information has "
+            f"{len(found['rows']):,} architectures; hypervolumes are in percent of its own, from the "
+            f"reference {', '.join(axes)}; the front by {task.label} with full information has "
             f"{fronts.with_all_labels:.2f} %"
             + ("; costs are known of queried networks only" if goals.measured else "")
         )

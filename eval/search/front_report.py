@@ -33,7 +33,7 @@ def get_front_legend(summaries: Sequence[SearchSummary]) -> str:
 
 
 def get_front_tables(results: SearchResults) -> list[TextTable]:
-    """Return, for each task, the searches by hypervolume and the queries at which they overtake each other."""
+    """Return, for each task, the searches by hypervolume, and when they overtake each other."""
     tasks: dict[tuple[Any, ...], dict[str, list[SearchSummary]]] = {}
     for s in results.summaries():
         columns = tasks.setdefault(tuple(getattr(s, key) for key in TASK_KEYS), {})
@@ -113,7 +113,8 @@ def _overtakings(runs: Sequence[FrontRuns], others: Sequence[tuple[str, FrontRun
         "Queries until the hypervolume is clearly above what another search has in the end",
         header,
         rows,
-        subtitle="95 % interval of the paired difference above 0; in brackets the difference in the end, points",
+        subtitle="95 % interval of the paired difference above 0; in brackets the difference in the end, "
+        "points",
     )
 
 
@@ -129,8 +130,8 @@ def get_front_conclusions(summaries: Sequence[SearchSummary]) -> list[str]:
         rest = sorted((s for s in of_task if not s.best), key=lambda s: -s.mean)
         value = f"{number(best.mean, 2)} {half_width(best.mean, best.ci_high, 2)}".strip()
         sentence = (
-            f"{best.bench} {best.dataset}, {best.labels_seen:,} labels: {best.searcher} dominates most, {value} % "
-            "of the true front's hypervolume"
+            f"{best.bench} {best.dataset}, {best.labels_seen:,} labels: {best.searcher} dominates most, "
+            f"{value} % of the true front's hypervolume"
         )
         if rest:
             sentence += f", {number(best.mean - rest[0].mean, 2)} points more than {rest[0].searcher}"
@@ -173,7 +174,7 @@ def _plot_curves(runs: Sequence[FrontRuns]) -> Plot:
     low = min(float(each.curve[:, (runs[0].ends[0] - 1) // 2].mean()) for each in runs)
     return Plot(
         name=_name("hypervolume", first),
-        caption=f"{first['bench']} {first['dataset']}: hypervolume of {describe_axes(first)} (higher is better)",
+        caption=f"{first['bench']} {first['dataset']}: hypervolume of {describe_axes(first)}",
         x_title=f"{first['label']} labels seen",
         y_title="% of the true front's hypervolume",
         series=series,

@@ -133,6 +133,9 @@ class Wanted:
         return f"; {', '.join(parts)}" if parts else ""
 
 
+NOTHING = Wanted()
+
+
 @dataclass(frozen=True, eq=False)
 class Goals:
     """Costs and constraints, looked up in the table of a task.

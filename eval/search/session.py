@@ -37,7 +37,7 @@ from eval.search.describe import describe_goals, describe_task, describe_unsourc
 from eval.search.front_rows import FRONTS
 from eval.search.front_summary import check_against
 from eval.search.fronts import Fronts
-from eval.search.goals import Wanted
+from eval.search.goals import NOTHING, Wanted
 from eval.search.loop import batch_sizes, build_pool, check_size
 from eval.search.results import SearchResults
 from eval.search.run import run_trials
@@ -250,7 +250,7 @@ def check_numbers(schedule: Schedule, budget: int, repeats: int, regrets: Sequen
 
 
 def check_strategies(
-    strategies: Sequence[AskedStrategy], schedule: Schedule, wanted: Wanted = Wanted()
+    strategies: Sequence[AskedStrategy], schedule: Schedule, wanted: Wanted = NOTHING
 ) -> None:
     """Raise InputError for strategies or parameters that would have no effect, or that lack costs."""
     for each in strategies:

@@ -1,4 +1,4 @@
-"""Pareto search: the candidates that add most to the front of accuracy against costs, by any sure predictor."""
+"""Pareto search: the candidates that are expected to add most to the front of accuracy against costs."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _get_accuracies(view: View) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _get_costs(view: View, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return the costs of the candidates (c, d), predicted ones drawn at random, and of the queried (q, d)."""
+    """Return the costs of candidates (c, d), predicted ones drawn at random, and of queried ones (q, d)."""
     if view.costs is None:
         raise InputError("pareto needs an objective besides accuracy, e.g. flops:min")
     costs = view.costs[view.candidates]
