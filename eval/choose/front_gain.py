@@ -51,8 +51,7 @@ class FrontGain:
 
     def expected_gain(self, mean: np.ndarray, std: np.ndarray, costs: np.ndarray) -> np.ndarray:
         """Return (n,) the expected gain where accuracies are normal (EHVI; Emmerich et al. 2006)."""
-        level = np.broadcast_to(self.level, (len(mean), len(self.level)))
-        return self._average(expected_improvement(mean[:, None], std[:, None], level), costs)
+        return self._average(expected_improvement(mean[:, None], std[:, None], self.level), costs)
 
     def closeness(self, accuracy: np.ndarray, costs: np.ndarray) -> np.ndarray:
         """Return (n,) how far networks are above the level where it is lowest; negative below the front."""

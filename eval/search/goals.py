@@ -107,14 +107,14 @@ class Wanted:
         values = np.empty((n, len(self.objectives)))
         for place, each in enumerate(self.objectives):
             values[:, place] = each.direction * _get_numbers(bench, each.column, columns[each.column])
-        feasible = np.isfinite(values).all(1)
+        feasible = np.asarray(np.isfinite(values).all(1))
         if not feasible.any():
             raise InputError(f"no network has a value of {', '.join(map(str, self.objectives))}")
         known = np.isfinite(task.truth) & np.isfinite(task.training_labels)
         counts = []
         for each in self.constraints:
             holds = each.holds(_get_any(bench, each.column, columns[each.column]))
-            feasible &= holds
+            feasible = feasible & holds
             counts.append(int((holds & known).sum()))
         if not (feasible & known).any():
             asked = " and ".join(map(str, self.constraints)) or "the objectives"

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.samplers import BaseSampler
 
-TRIES = 20  # proposals in a row that are no candidate, after which one is drawn at random
-
 
 class OptunaSampler(Strategy):
     """TPE, NSGA-II or random draws, as Optuna has them by default; the predictor only picks the final top.
@@ -33,22 +31,27 @@ class OptunaSampler(Strategy):
 
     uses_scores: ClassVar[bool] = False
 
-    def __init__(self, *, sampler: str = "tpe", population: int = 50) -> None:
+    def __init__(self, *, sampler: str = "tpe", population: int = 50, tries: int = 20) -> None:
         """Set the sampler.
 
         Args:
             sampler: tpe, nsga2 or random.
             population: Networks of a generation of nsga2; the default is Optuna's.
+            tries: Proposals in a row that are no candidate, after which one is drawn at random. Each makes
+                Optuna's study longer, which costs most of the time of nsga2 once it has converged.
 
         Raises:
             UnknownNameError: No such sampler.
-            InputError: A population of fewer than 2.
+            InputError: A population of fewer than 2, or no try.
         """
         check_name("sampler (of strategy 'optuna_sampler')", sampler, SAMPLERS)
         if population < 2:
             raise InputError(f"optuna_sampler: the population must be at least 2, not {population}")
+        if tries < 1:
+            raise InputError(f"optuna_sampler: tries must be at least 1, not {tries}")
         self.sampler = sampler
         self.population = population
+        self.tries = tries
 
     def choose(self, view: View, size: int, rng: np.random.Generator) -> np.ndarray:
         """Return what the sampler proposes."""
@@ -66,16 +69,18 @@ class OptunaSampler(Strategy):
         """Begin a study over the decisions of the space."""
         import optuna
         from optuna.distributions import CategoricalDistribution
+        from optuna.study import StudyDirection
 
         space = view.graphs.space
         if not isinstance(space, CodeSpace):
             raise InputError("optuna_sampler needs a search space whose networks are written as codes")
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.study_: Study = optuna.create_study(
-            directions=["maximize"] * (1 if view.costs is None else 1 + view.costs.shape[1]),
+            directions=[StudyDirection.MAXIMIZE] * (1 if view.costs is None else 1 + view.costs.shape[1]),
             sampler=SAMPLERS[self.sampler](int(rng.integers(2**31)), self.population),
         )
         self.space_, self.codes_ = space, space.code(view.graphs)
+        self.row_of_ = {tuple(code): row for row, code in enumerate(self.codes_.tolist())}
         hashes = view.graphs.canonical_hash()
         self.network_ = hashes
         order = np.argsort(hashes, kind="stable")
@@ -118,15 +123,12 @@ class OptunaSampler(Strategy):
 
         able = np.zeros(len(self.network_), bool)
         able[view.candidates] = True
-        for _ in range(TRIES):
+        for _ in range(self.tries):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 trial = self.study_.ask(self.choices_)
-            code = np.array([[trial.params[name] for name in self.choices_]])
-            name = None
-            if self.space_.valid(code).all():
-                name = int(self.space_.graphs(code).canonical_hash()[0])
-            rows = self.rows_.get(name, np.empty(0, int)) if name is not None else np.empty(0, int)
+            name = self._find_network([trial.params[name] for name in self.choices_])
+            rows = self.rows_.get(name, np.empty(0, int))
             if len(rows := rows[able[rows]]):
                 row = int(rows[-1])
                 self.pending_.append((trial, row))
@@ -136,6 +138,13 @@ class OptunaSampler(Strategy):
             else:
                 self.study_.tell(trial, state=TrialState.FAIL)
         return int(view.random(1, rng)[0])
+
+    def _find_network(self, code: list[int]) -> int:
+        """Return the canonical hash of what a code stands for, -1 if it is not valid."""
+        if (row := self.row_of_.get(tuple(code))) is not None:
+            return int(self.network_[row])
+        codes = np.array([code])
+        return int(self.space_.graphs(codes).canonical_hash()[0]) if self.space_.valid(codes).all() else -1
 
 
 def _make_tpe(seed: int, population: int) -> BaseSampler:
