@@ -1,4 +1,4 @@
-"""Pareto search: the candidates that are expected to add most to the front of accuracy against costs."""
+"""Pareto search: the candidates that promise to add most to the front of accuracy against costs."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Pareto(Strategy):
     uses_std: ClassVar[bool] = True
     uses_costs: ClassVar[bool] = True
 
-    def __init__(self, *, acquisition: str = "ehvi", beta: float = 1.0) -> None:
+    def __init__(self, *, acquisition: str = "ucb", beta: float = 1.0) -> None:
         """Set what a candidate is worth.
 
         Args:
-            acquisition: ehvi, the expected gain in hypervolume; ucb, the gain of an optimistic accuracy; or
-                ts, that of an accuracy drawn at random.
+            acquisition: ucb, the gain in hypervolume by an optimistic accuracy; ehvi, the expected gain; or
+                ts, the gain by an accuracy drawn at random.
             beta: Standard deviations that optimistic accuracies lie above the mean.
 
         Raises:
