@@ -62,7 +62,7 @@ class FrontGain:
         return (values * self._afforded(costs)).mean(1)
 
     def _afforded(self, costs: np.ndarray) -> np.ndarray:
-        return (costs[:, None, :] >= self.cells).all(2)
+        return np.all(costs[:, None, :] >= self.cells, axis=2)
 
 
 def choose_reference(points: np.ndarray, margin: float = 0.1) -> np.ndarray:

@@ -118,7 +118,7 @@ def _measure(runs: FrontRuns) -> list[_Measure]:
     ]
     for share in SHARES:
         good = runs.curve >= share
-        reached = good.any(1)
+        reached = np.any(good, axis=1)
         first = np.where(reached, good.argmax(1) + 1, good.shape[1])
         measures.append(_Measure(f"queries to {share} %", "queries", -1, first, reached))
     measures.append(_Measure("front", "networks", 0, np.array([len(front) for front in runs.fronts])))
