@@ -56,7 +56,8 @@ def describe_goals(task: Task, goals: Goals) -> list[str]:
     """Return a sentence on the constraints and one on the front that is looked for, if there are any."""
     lines = []
     if goals.constraints:
-        n = int((goals.feasible & np.isfinite(task.truth) & np.isfinite(task.training_labels)).sum())
+        known = np.isfinite(task.truth) & np.isfinite(task.training_labels)
+        n = int((goals.feasible & known).sum()) + goals.costlier
         parts = [f"{count:,} to {each}" for each, count in zip(goals.constraints, goals.counts, strict=True)]
         lines.append(
             f"{n:,} architectures keep to the constraints ({', '.join(parts)}); only these may be picked, "
@@ -74,6 +75,7 @@ def describe_goals(task: Task, goals: Goals) -> list[str]:
             f"reference {', '.join(axes)}; the front by {task.label} with full information has "
             f"{fronts.with_all_labels:.2f} %"
             + ("; costs are known of queried networks only" if goals.measured else "")
+            + (f"; {goals.costlier:,} that cost more than a twin take no part" if goals.costlier else "")
         )
     return lines
 

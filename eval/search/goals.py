@@ -15,6 +15,7 @@ from data.errors import InputError
 from data.names import check_name
 from data.table import Column
 from eval.choose.constraints import Constraint, parse_constraints
+from eval.choose.pareto import non_dominated
 from eval.task import Task, hash_arrays
 
 _SIGNS = {"min": -1, "max": 1}
@@ -93,8 +94,13 @@ class Wanted:
         names = [each.column for each in (*self.objectives, *self.constraints)]
         return list(dict.fromkeys(names))
 
-    def resolve(self, task: Task) -> Goals:
+    def resolve(self, task: Task, *, twins: bool = False) -> Goals:
         """Look everything up in the table of a task.
+
+        Args:
+            task: The task.
+            twins: Whether each string counts as a network of its own. If not, and costs are known, what
+                costs more than a twin of it takes no part: nobody would build it.
 
         Raises:
             UnknownNameError: There is no such column.
@@ -121,8 +127,20 @@ class Wanted:
             raise InputError(
                 f"no network of {bench.info.key} keeps to {asked}{self._describe_ranges(bench, columns)}"
             )
+        costlier = np.zeros(n, bool)
+        if self.objectives and not self.measured and not twins:
+            costlier = find_costlier_twins(values, bench.classes, feasible & known)
         units = tuple(_get_unit(columns[each.column]) for each in self.objectives)
-        return Goals(self.objectives, self.constraints, self.measured, values, feasible, units, tuple(counts))
+        return Goals(
+            self.objectives,
+            self.constraints,
+            self.measured,
+            values,
+            feasible & ~costlier,
+            units,
+            tuple(counts),
+            int(costlier.sum()),
+        )
 
     def _describe_ranges(self, bench: Benchmark, columns: dict[str, Column | None]) -> str:
         """Return the range of each constrained column of numbers."""
@@ -148,6 +166,7 @@ class Goals:
         feasible: (n,) which networks have all of them and fulfil the constraints.
         units: Unit of each objective.
         counts: Labelled rows that fulfil each constraint.
+        costlier: Rows that are not feasible because a twin costs less.
     """
 
     objectives: tuple[Objective, ...] = ()
@@ -157,6 +176,7 @@ class Goals:
     feasible: np.ndarray = field(default_factory=lambda: np.empty(0, bool))
     units: tuple[str, ...] = ()
     counts: tuple[int, ...] = ()
+    costlier: int = 0
 
     def __bool__(self) -> bool:
         """Return whether anything is asked for besides the target."""
@@ -190,6 +210,23 @@ class Goals:
 
 
 NO_GOALS = Goals()
+
+
+def find_costlier_twins(costs: np.ndarray, networks: np.ndarray, able: np.ndarray) -> np.ndarray:
+    """Return (n,) which architectures another of the same network beats in costs (n, d), higher being better.
+
+    Args:
+        costs: Costs.
+        networks: (n,) integers, equal for architectures that are one network.
+        able: (n,) which architectures take part; the others are neither beaten nor beat any.
+    """
+    found = np.zeros(len(costs), bool)
+    rows = np.flatnonzero(able)
+    rows = rows[np.argsort(networks[rows], kind="stable")]
+    for twins in np.split(rows, np.flatnonzero(np.diff(networks[rows])) + 1):
+        if len(twins) > 1:
+            found[twins] = ~non_dominated(costs[twins])
+    return found
 
 
 def _find_column(name: str, task: Task, *, measured: bool) -> Column | None:

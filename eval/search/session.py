@@ -145,7 +145,7 @@ def build_search_plan(
     trials: list[SearchTrial] = []
     for each in loaded:
         tasks = _build_tasks(each, as_list(datasets), label, budget, seed)
-        goals = {id(task): wanted.resolve(task) for task in tasks}
+        goals = {id(task): wanted.resolve(task, twins=twins) for task in tasks}
         for task in tasks:
             own_goals = goals[id(task)]
             check_size(task, schedule, build_pool(task, twins=twins, goals=own_goals), own_goals)

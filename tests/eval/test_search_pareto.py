@@ -23,7 +23,7 @@ from eval.search.__main__ import app
 from eval.search.asked import parse_strategies
 from eval.search.front_summary import FrontRuns, overtake
 from eval.search.fronts import Fronts, TrueFront
-from eval.search.goals import Wanted
+from eval.search.goals import Wanted, find_costlier_twins
 from eval.search.loop import run_steps
 from eval.search.strategies.base import PredictedCosts, View
 from eval.search.strategies.pareto import Pareto
@@ -121,6 +121,19 @@ def test_a_missing_cost_keeps_to_no_constraint(task: Task) -> None:
     goals = resolve(task, (), "energy>0")
     assert goals.feasible.sum() == ROWS - ROWS // 10
     assert resolve(task, "energy:min").feasible.sum() == ROWS - ROWS // 10
+
+
+def test_costlier_twins_take_no_part(nb201: Any) -> None:
+    costs = -np.array([[1.0], [2.0], [1.0], [5.0], [3.0], [0.5]])
+    networks, able = np.array([7, 7, 7, 8, 9, 9]), np.array([1, 1, 1, 1, 1, 0], bool)
+    assert find_costlier_twins(costs, networks, able).tolist() == [False, True, False, False, False, False]
+    both = np.array([[-1.0, -2.0], [-2.0, -1.0], [-2.0, -2.0]])
+    assert find_costlier_twins(both, np.zeros(3), np.ones(3, bool)).tolist() == [False, False, True]
+    task = Task(nb201, "cifar10", "test_acc", "valid_acc", "uniform", 12, 0)
+    wanted = Wanted.parse("flops:min", (), "known")
+    goals, all_ = wanted.resolve(task), wanted.resolve(task, twins=True)
+    assert all_.feasible.sum() - goals.feasible.sum() == goals.costlier > 0
+    assert len(set(nb201.classes[goals.feasible])) == len(set(nb201.classes[all_.feasible]))
 
 
 # Fronts.

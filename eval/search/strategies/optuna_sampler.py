@@ -127,10 +127,11 @@ class OptunaSampler(Strategy):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 trial = self.study_.ask(self.choices_)
-            name = self._find_network([trial.params[name] for name in self.choices_])
+            code = [trial.params[name] for name in self.choices_]
+            name, own = self._find_network(code), self.row_of_.get(tuple(code), -1)
             rows = self.rows_.get(name, np.empty(0, int))
             if len(rows := rows[able[rows]]):
-                row = int(rows[-1])
+                row = own if own in rows else int(rows[0])
                 self.pending_.append((trial, row))
                 return row
             if name in self.known_networks_:
