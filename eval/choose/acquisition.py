@@ -6,13 +6,13 @@ import numpy as np
 from scipy.stats import norm
 
 
-def expected_improvement(mean: np.ndarray, std: np.ndarray, best: float) -> np.ndarray:
+def expected_improvement(mean: np.ndarray, std: np.ndarray, best: float | np.ndarray) -> np.ndarray:
     """Return (n,) by how much a candidate is expected to exceed `best` (Močkus 1975).
 
     Args:
         mean: (n,) predictive means, higher is better.
         std: (n,) predictive standard deviations; where one is 0, the improvement is what the mean says.
-        best: What is to be exceeded, in the unit of the means.
+        best: What is to be exceeded, in the unit of the means; an array broadcasts with them.
     """
     gain = mean - best
     safe = np.where(std > 0, std, 1.0)

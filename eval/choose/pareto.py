@@ -23,6 +23,37 @@ def non_dominated(points: np.ndarray) -> np.ndarray:
     return np.asarray(moocore.is_nondominated(points, maximise=True, keep_weakly=True), bool)
 
 
+def front_ranks(points: np.ndarray) -> np.ndarray:
+    """Return (n,) the front of each point (n, d): 0 if no other dominates it, 1 if only those of 0 do, ..."""
+    import moocore
+
+    points = _check(points)
+    if not len(points):
+        return np.zeros(0, int)
+    return np.asarray(moocore.pareto_rank(-points), int)
+
+
+def crowding(points: np.ndarray, ranks: np.ndarray) -> np.ndarray:
+    """Return (n,) how far apart the neighbours of each point (n, d) on its front are (Deb et al. 2002).
+
+    The ends of a front in each column are infinitely far apart.
+
+    Args:
+        points: Points.
+        ranks: (n,) the front of each.
+    """
+    distance = np.zeros(len(points))
+    for rank in np.unique(ranks):
+        at = np.flatnonzero(ranks == rank)
+        for column in points[at].T:
+            order = np.argsort(column, kind="stable")
+            extent = column[order[-1]] - column[order[0]]
+            distance[at[order[[0, -1]]]] = np.inf
+            if extent > 0:
+                distance[at[order[1:-1]]] += (column[order[2:]] - column[order[:-2]]) / extent
+    return distance
+
+
 def hypervolume(points: np.ndarray, reference: np.ndarray) -> float:
     """Return the volume between a reference (d,) and what points (n, d) dominate; higher is better.
 

@@ -39,10 +39,13 @@ def search(
     strategies: str | Strategy | type[Strategy] | Iterable[object] = "half_random",
     budget: int = 100,
     rounds: int = 5,
-    final_top: int = 10,
+    final_top: int | None = None,
     twins: bool = False,
     regrets: Sequence[float] | None = None,
     cost: str | None = None,
+    objectives: str | Sequence[str] = (),
+    constraints: str | Sequence[str] = (),
+    costs: str = "known",
     repeats: int = 20,
     datasets: str | Sequence[str] | None = None,
     target: str | None = None,
@@ -55,6 +58,7 @@ def search(
     jobs: int = 1,
     cluster: str | Client | None = None,
     out: str | Path | None = None,
+    against: Sequence[str | Path] = (),
     progress: bool = True,
     offline: bool = False,
     table: TableOptions | None = None,
@@ -73,11 +77,17 @@ def search(
             "./my_strategy.py"), classes and instances derived from `Strategy`.
         budget: Queries: labels that the search may see.
         rounds: Batches of the budget. If the budget does not divide evenly, the first ones are larger by one.
-        final_top: Predicted best networks whose labels are seen after the last round, beyond the budget.
+        final_top: Predicted best networks whose labels are seen after the last round, beyond the budget; by
+            default 10, or none with objectives.
         twins: Whether another string of a queried network may be queried.
         regrets: Regrets to count the queries to, in the target's unit; by default 1, 0.5 and 0.2 where the
             target is in percent.
         cost: Column with the training time of each network; by default the table's only train_time column.
+        objectives: Columns to trade accuracy against, "latency:min" or "throughput:max" each. What is looked
+            for is then the Pareto front; see `eval.search.fronts`.
+        constraints: "params<1.0" each; only networks that fulfil all of them are picked.
+        costs: "known" if the columns of objectives and constraints are known for every network beforehand,
+            "measured" if only for those that were queried.
         repeats: Repeats, each with its own first batch.
         datasets: Data sets of the benchmark; by default its first choice.
         target: Target that the picked network is evaluated on; "latency:min" where lower is better.
@@ -90,6 +100,7 @@ def search(
         jobs: Processes; 0 for one a core. Any number gives the same rows.
         cluster: Dask cluster that trials are run on in place of them; see `eval.evaluate`.
         out: Folder that keeps finished trials and rows, so that an interrupted search resumes.
+        against: Folders of earlier searches for the same Pareto front that reports compare these with.
         progress: Show progress on stderr, if that is a terminal.
         offline: Never use the network.
         table: How to read a table of one's own.
@@ -100,7 +111,10 @@ def search(
         InputError: Options contradict each other or the benchmark, or one would have no effect.
         TableError, MissingTableError: A table cannot be read, or is nowhere.
     """
+    from eval.search.results import SearchResults
     from eval.search.session import build_search_plan, run_search_plan
+
+    earlier = [SearchResults.load(folder) for folder in against]
 
     plan = build_search_plan(
         bench,
@@ -112,6 +126,9 @@ def search(
         twins=twins,
         regrets=regrets,
         cost=cost,
+        objectives=objectives,
+        constraints=constraints,
+        costs=costs,
         repeats=repeats,
         datasets=datasets,
         target=target,
@@ -124,4 +141,12 @@ def search(
         offline=offline,
         table=table,
     )
-    return run_search_plan(plan, out=out, jobs=jobs, cluster=cluster, progress=progress, command=command)
+    return run_search_plan(
+        plan,
+        out=out,
+        jobs=jobs,
+        cluster=cluster,
+        progress=progress,
+        command=command,
+        against=earlier,
+    )

@@ -43,13 +43,14 @@ class Options(ClusterFlags):
         ),
     ] = 5
     final_top: Annotated[
-        int,
+        int | None,
         typer.Option(
             min=0,
             help="Predicted best networks whose labels are seen after the last round, beyond the budget: 100 "
-            "queries and a final top 10 are 110 labels. 0 to pick among the queried ones only.",
+            "queries and a final top 10 are 110 labels. 0 to pick among the queried ones only. Default: 10, "
+            "or 0 with --objective.",
         ),
-    ] = 10
+    ] = None
     twins: Annotated[
         bool,
         typer.Option("--twins", help="Allow queries of other strings of a network that was queried already."),
@@ -80,6 +81,37 @@ class Options(ClusterFlags):
             "column, else trainings are counted."
         ),
     ] = None
+    objective: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN:min",
+            help="Trade the target against a column, e.g. flops:min or throughput:max; repeatable. What is "
+            "looked for is then the Pareto front.",
+        ),
+    ] = None
+    constraint: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN<NUMBER",
+            help="Pick only networks that fulfil it, e.g. 'params<1.0' in quotes; repeatable.",
+        ),
+    ] = None
+    costs: Annotated[
+        str,
+        typer.Option(
+            metavar="known|measured",
+            help="Whether the columns of --objective and --constraint are known for every network "
+            "beforehand, or only for those that were queried.",
+        ),
+    ] = "known"
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Earlier search for the same Pareto front, perhaps with another budget, to compare with; "
+            "repeatable.",
+        ),
+    ] = None
     repeats: Annotated[int, typer.Option(min=1, help="Repeats, each with its own first batch.")] = 20
     list_: Annotated[bool, typer.Option("--list", help="List the strategies and their parameters.")] = False
 
@@ -96,7 +128,10 @@ def search(options: Options) -> None:
 
     Example: python -m eval.search --bench nb201 --strategy half_random:explore=0.3,greedy,evolution
 
-    Results go to the folder --out: search_rows.jsonl (a row for each query), settings.json and search.html.
+    Example: python -m eval.search --bench nb201_mini --objective flops:min --strategy pareto,random_search
+
+    Results go to the folder --out: search_rows.jsonl (a row for each query), settings.json and search.html;
+    with --objective also search_fronts.tsv, the fronts that were found and the true one.
     Interrupted runs resume when restarted.
     """
     if options.list_:
@@ -116,6 +151,10 @@ def search(options: Options) -> None:
         twins=options.twins,
         regrets=options.regrets,
         cost=options.cost,
+        objectives=options.objective or (),
+        constraints=options.constraint or (),
+        costs=options.costs,
+        against=options.against or (),
         repeats=options.repeats,
         command=Command(["python", "-m", "eval.search", *sys.argv[1:]], as_mapping(options)),
         **options.arguments(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,7 +38,9 @@ class _Case:
             Schedule(rounds=3, final_top=0, twins=False),
             budget,
             [SEED],
-            lambda queried, final: Predicted(scores, std if self.strategy.uses_std else None, 0.0, 0.0),
+            lambda queried, labels, final: Predicted(
+                scores, std if self.strategy.uses_std else None, 0.0, 0.0
+            ),
         )
         return repeat.queried.tolist()
 
@@ -67,7 +69,10 @@ def check_strategy(strategy: object, graphs: Graphs, labels: np.ndarray) -> list
             f"the contract needs at least 30 networks with a label each, not {networks.max(initial=-1) + 1}"
         )
     (asked,) = parse_strategies(strategy)
-    case = _Case(asked.strategy, SearchPool(np.arange(len(graphs)), graphs, networks, labels))
+    pool = SearchPool(np.arange(len(graphs)), graphs, networks, labels)
+    if asked.strategy.uses_costs:
+        pool = _with_costs(pool, 1)
+    case = _Case(asked.strategy, pool)
     return [_run(rule, test, case) for rule, test in RULES.items()]
 
 
@@ -88,16 +93,32 @@ def _check_parameters(case: _Case) -> None:
         raise _BrokenError(f"a copy has the parameters {twin.params()}, not {made.params()}")
 
 
+def _with_costs(pool: SearchPool, n: int, *, measured: bool = False) -> SearchPool:
+    """Return a pool with n random costs, equal for architectures that are one network."""
+    costs = np.random.default_rng(SEED).random((pool.networks.max() + 1, n))
+    return replace(pool, costs=costs[pool.networks], measured=measured)
+
+
 def _check_choices(case: _Case) -> None:
     case.run()  # the loop itself rejects any other choice
-    rows = np.arange(len(case.pool.rows))
-    _Case(case.strategy, SearchPool(case.pool.rows, case.pool.graphs, rows, case.pool.labels)).run()
+    _Case(case.strategy, replace(case.pool, networks=np.arange(len(case.pool.rows)))).run()
+
+
+def _check_costs(case: _Case) -> None:
+    for n, measured in ((1, True), (2, False)):
+        _Case(case.strategy, _with_costs(case.pool, n, measured=measured)).run()
 
 
 def _check_last(case: _Case) -> None:
     few = np.arange(min(60, len(case.pool.rows)))
-    networks = case.pool.networks[few]
-    pool = SearchPool(few, case.pool.graphs.take(few), networks, case.pool.labels[few])
+    pool = replace(
+        case.pool,
+        rows=few,
+        graphs=case.pool.graphs.take(few),
+        networks=case.pool.networks[few],
+        labels=case.pool.labels[few],
+        costs=None if case.pool.costs is None else case.pool.costs[few],
+    )
     _Case(case.strategy, pool).run(budget=pool.n_networks)
 
 
@@ -120,6 +141,7 @@ def _get_global_state() -> str:
 RULES: dict[str, Callable[[_Case], None]] = {
     "the constructor stores its parameters under their own names": _check_parameters,
     "it chooses as many candidates as asked for, from distinct networks": _check_choices,
+    "it can choose where costs are traded against accuracy, known or measured": _check_costs,
     "it can choose the last candidates": _check_last,
     "the same seed gives the same choices": _check_seed,
     "it leaves the global random state alone": _check_global_state,

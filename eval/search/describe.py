@@ -6,24 +6,31 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from eval.search.fronts import Fronts
+from eval.search.goals import NO_GOALS, Goals
 from eval.search.loop import batch_sizes, build_pool
 from eval.search.trials import Schedule, SearchTrial
 from eval.task import Task
 
 
-def describe_task(task: Task, schedule: Schedule, *, name_bench: bool = False) -> str:
+def describe_task(
+    task: Task, schedule: Schedule, *, name_bench: bool = False, goals: Goals = NO_GOALS
+) -> str:
     """Return one line that says which labels are seen, how many, and what the best pick could be.
 
     Args:
         task: The task.
         schedule: How its labels are spent.
         name_bench: Whether to name the benchmark, because there are several.
+        goals: Costs and constraints.
     """
     bench = task.bench
     label, target = (bench.label_column(task.dataset, name) for name in (task.label, task.target))
-    pool = build_pool(task, twins=schedule.twins)
-    most = np.nanmax(task.truth)
-    least = most - task.truth[pool.rows[np.argmax(pool.labels)]]
+    pool = build_pool(task, twins=schedule.twins, goals=goals)
+    answers = goals.get_feasible(len(task.truth))
+    most = np.nanmax(task.truth[answers])
+    able = pool.rows[answers[pool.rows]]
+    least = most - task.truth[able[np.argmax(task.training_labels[able])]]
     sizes = ", ".join(map(str, batch_sizes(task.train_size, schedule.rounds)))
     seen = f"{task.train_size} queries in rounds of {sizes}"
     if schedule.final_top:
@@ -43,6 +50,34 @@ def describe_task(task: Task, schedule: Schedule, *, name_bench: bool = False) -
     if schedule.rounds == 1:
         line += ". One round: every query is drawn at random, the strategy chooses none"
     return line
+
+
+def describe_goals(task: Task, goals: Goals) -> list[str]:
+    """Return a sentence on the constraints and one on the front that is looked for, if there are any."""
+    lines = []
+    if goals.constraints:
+        known = np.isfinite(task.truth) & np.isfinite(task.training_labels)
+        n = int((goals.feasible & known).sum()) + goals.costlier
+        parts = [f"{count:,} to {each}" for each, count in zip(goals.constraints, goals.counts, strict=True)]
+        lines.append(
+            f"{n:,} architectures keep to the constraints ({', '.join(parts)}); only these may be picked, "
+            "and regret is against the best of them"
+            + ("; which these are is known of queried networks only" if goals.measured else "")
+        )
+    if goals.objectives:
+        fronts = Fronts(task, goals)
+        found = fronts.describe(task)
+        ends = zip(found["axes"], found["reference"], strict=True)
+        axes = [f"{axis['name']} {number:.5g}" for axis, number in ends]
+        lines.append(
+            f"{task.target} against {', '.join(map(str, goals.objectives))}: the true front holds "
+            f"{len(found['rows']):,} architectures; hypervolumes are in percent of its own, from the "
+            f"reference {', '.join(axes)}; the front by {task.label} with full information has "
+            f"{fronts.with_all_labels:.2f} %"
+            + ("; costs are known of queried networks only" if goals.measured else "")
+            + (f"; {goals.costlier:,} that cost more than a twin take no part" if goals.costlier else "")
+        )
+    return lines
 
 
 def describe_unsourced(trials: Sequence[SearchTrial]) -> list[str]:

@@ -16,10 +16,12 @@ from data.errors import InputError
 from data.graphs import Graphs
 from eval.evaluator import Predicted, fit_and_score
 from eval.grid.pretraining import pretrain
-from eval.search.strategies.base import Strategy, View
+from eval.search.goals import NO_GOALS, Goals
+from eval.search.strategies.base import PredictedCosts, Strategy, View
 from eval.search.trials import Schedule, SearchTrial
 from eval.task import Task
 from predictors.errors import describe_failure
+from predictors.label_scale import LabelScale
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,16 @@ class SearchPool:
         graphs: The architectures.
         networks: (m,) integers, equal for those that count as one network.
         labels: (m,) the label of each, shown once it is queried.
+        costs: (m, d) what each costs by each objective, higher is better; None without objectives.
+        measured: Whether a cost is shown once its network is queried, in place of beforehand.
     """
 
     rows: np.ndarray
     graphs: Graphs
     networks: np.ndarray
     labels: np.ndarray
+    costs: np.ndarray | None = None
+    measured: bool = False
 
     @property
     def n_networks(self) -> int:
@@ -44,17 +50,30 @@ class SearchPool:
         return len(np.unique(self.networks))
 
 
-def build_pool(task: Task, *, twins: bool) -> SearchPool:
-    """Return the architectures that have the label and the target.
+def build_pool(task: Task, *, twins: bool, goals: Goals = NO_GOALS) -> SearchPool:
+    """Return the architectures that have the label and the target, and that may be an answer.
+
+    Where costs are measured, what they rule out is only known afterwards, so it may be queried.
 
     Args:
         task: The task.
         twins: Whether each string counts as a network of its own.
+        goals: Costs and constraints.
     """
     labels = task.training_labels
-    rows = np.flatnonzero(np.isfinite(labels) & np.isfinite(task.truth))
+    able = np.isfinite(labels) & np.isfinite(task.truth)
+    if goals:
+        able &= np.isfinite(goals.costs).all(1) if goals.measured else goals.feasible
+    rows = np.flatnonzero(able)
     names = rows if twins else task.bench.classes[rows]
-    return SearchPool(rows, task.graphs.take(rows), np.unique(names, return_inverse=True)[1], labels[rows])
+    return SearchPool(
+        rows,
+        task.graphs.take(rows),
+        np.unique(names, return_inverse=True)[1],
+        labels[rows],
+        goals.costs[rows] if goals.objectives else None,
+        goals.measured,
+    )
 
 
 @dataclass(frozen=True)
@@ -98,13 +117,14 @@ def batch_sizes(budget: int, rounds: int) -> list[int]:
     return [budget // rounds + (i < budget % rounds) for i in range(rounds)]
 
 
-def check_size(task: Task, schedule: Schedule, pool: SearchPool) -> None:
+def check_size(task: Task, schedule: Schedule, pool: SearchPool, goals: Goals = NO_GOALS) -> None:
     """Reject a search that looks at more networks than there are."""
     networks, wanted = pool.n_networks, task.train_size + schedule.final_top
     if wanted > networks:
         raise InputError(
             f"{task.train_size} queries and a final top {schedule.final_top} look at {wanted} networks; "
             f"{task.bench.info.key} has {networks} with the labels of {task.dataset}"
+            + (f" that keep to {goals}" if goals else "")
             + ("" if schedule.twins else f" (and {len(pool.rows)} architectures, if twins may be queried)")
         )
 
@@ -149,9 +169,16 @@ class Repeat:
         self.seconds: list[float] = []
 
     def take(
-        self, step: _Step, budget: int, scores: np.ndarray | None, std: np.ndarray | None, seconds: float
+        self,
+        step: _Step,
+        budget: int,
+        scores: np.ndarray | None,
+        std: np.ndarray | None,
+        seconds: float,
+        predicted: PredictedCosts | None = None,
+        scale: LabelScale | None = None,
     ) -> None:
-        """Query the next batch; `scores` and `std` are (m,), if there are any."""
+        """Query the next batch; `scores`, `std` and predicted costs are of (m,), if there are any."""
         pool, at = self.pool, np.flatnonzero(self.open)
         view = View(
             pool.graphs,
@@ -163,6 +190,9 @@ class Repeat:
             None if std is None else std[at],
             None if scores is None else scores[self.queried],
             budget,
+            self._get_costs(),
+            None if predicted is None else predicted.take(at),
+            scale,
         )
         choose = step.choose or self._choose
         chosen = choose(view, step.size, self.rng)
@@ -172,6 +202,26 @@ class Repeat:
         self.rounds += [step.round] * step.size
         before = self.seconds[-1] if self.seconds else 0.0
         self.seconds += [before + seconds] * step.size
+
+    def _get_costs(self) -> np.ndarray | None:
+        """Return the costs (m, d) that are known by now, NaN where they are not."""
+        costs = self.pool.costs
+        if costs is None or not self.pool.measured:
+            return costs
+        known = np.full(costs.shape, np.nan)
+        known[self.queried] = costs[self.queried]
+        return known
+
+    def predict_costs(self, found: Sequence[Predicted], repeat: int, *, normal: bool) -> PredictedCosts:
+        """Return what predictors that learned each objective say of the pool, in the costs' units."""
+        assert self.pool.costs is not None
+        means, deviations = [], []
+        for each, labels in zip(found, self.pool.costs[self.queried].T, strict=True):
+            scale, mean = LabelScale.fit(labels, normal=normal), each.scores[repeat]
+            std = np.zeros_like(mean) if each.std is None else each.std[repeat]
+            means.append(scale.to_labels(mean))
+            deviations.append((scale.to_labels(mean + std) - scale.to_labels(mean - std)) / 2)
+        return PredictedCosts(np.stack(means, axis=1), np.stack(deviations, axis=1))
 
     def _choose(self, view: View, size: int, rng: np.random.Generator) -> np.ndarray:
         """Return what the strategy chooses, checked.
@@ -208,8 +258,8 @@ def search(searched: SearchTrial) -> Searched:
     """
     trial, schedule = searched.trial, searched.schedule
     task, strategy = trial.task, searched.asked.strategy
-    pool = build_pool(task, twins=schedule.twins)
-    check_size(task, schedule, pool)
+    pool = build_pool(task, twins=schedule.twins, goals=searched.goals)
+    check_size(task, schedule, pool, searched.goals)
     steps = _plan_steps(task.train_size, schedule, uses_scores=strategy.uses_scores)
     predictor, weak_hash, pretrain_seconds = trial.entry.predictor.clone(), "", 0.0
     if strategy.uses_std:
@@ -219,18 +269,20 @@ def search(searched: SearchTrial) -> Searched:
             weak_hash, pretrain_seconds = pretrain(predictor, trial)
     seeds, everything = [task.seed + repeat for repeat in trial.repeats], np.arange(len(pool.rows))
 
-    def score(trains: list[np.ndarray], final: bool) -> Predicted:
+    def score(trains: list[np.ndarray], labels: np.ndarray, final: bool) -> Predicted:
         return fit_and_score(
             predictor,
             pool.graphs,
-            pool.labels,
+            labels,
             trains,
             seeds,
             everything,
             return_std=strategy.uses_std and not final,
         )
 
-    repeats = run_steps(pool, strategy, schedule, task.train_size, seeds, score)
+    repeats = run_steps(
+        pool, strategy, schedule, task.train_size, seeds, score, normal=predictor.normal_labels
+    )
     traces = [Trace(pool.rows[r.queried], np.array(r.rounds), np.array(r.seconds)) for r in repeats]
     return Searched(traces, weak_hash, pretrain_seconds)
 
@@ -241,7 +293,9 @@ def run_steps(
     schedule: Schedule,
     budget: int,
     seeds: Sequence[int],
-    score: Callable[[list[np.ndarray], bool], Predicted],
+    score: Callable[[list[np.ndarray], np.ndarray, bool], Predicted],
+    *,
+    normal: bool = False,
 ) -> list[Repeat]:
     """Run repeats of a search together, a step at a time.
 
@@ -251,20 +305,26 @@ def run_steps(
         schedule: How the labels are spent.
         budget: Queries before the final top.
         seeds: Seed of each repeat.
-        score: From what each repeat has queried, and whether only the final top is left, to what the
-            predictor says of the pool.
+        score: From what each repeat has queried, the labels (m,) to learn from, and whether only the final
+            top is left, to what the predictor says of the pool.
+        normal: Whether scores are normal scores of a label's rank.
 
     Raises:
         InputError: The strategy or the predictor refuses, or the strategy breaks the rules.
     """
     repeats = [Repeat(pool, strategy.clone(), seed) for seed in seeds]
     for step in _plan_steps(budget, schedule, uses_scores=strategy.uses_scores):
-        found, seconds = None, 0.0
+        queried, final = [repeat.queried for repeat in repeats], step.choose is not None
+        found, seconds, costs = None, 0.0, []
         if step.scored:
-            found = score([repeat.queried for repeat in repeats], step.choose is not None)
-            seconds = found.fit_seconds + found.predict_seconds
+            found = score(queried, pool.labels, final)
+            if strategy.uses_costs and pool.measured and pool.costs is not None and not final:
+                costs = [score(queried, column, final) for column in pool.costs.T]
+            seconds = sum(each.fit_seconds + each.predict_seconds for each in (found, *costs))
         for i, repeat in enumerate(repeats):
             scores = None if found is None else found.scores[i]
             std = None if found is None or found.std is None else found.std[i]
-            repeat.take(step, budget, scores, std, seconds / len(repeats))
+            scale = None if found is None else LabelScale.fit(pool.labels[repeat.queried], normal=normal)
+            predicted = repeat.predict_costs(costs, i, normal=normal) if costs else None
+            repeat.take(step, budget, scores, std, seconds / len(repeats), predicted, scale)
     return repeats

@@ -17,6 +17,14 @@ from eval.report.summary import LEVEL
 from eval.report.table import UNICODE, Entry, TextTable
 from eval.report.terminal import print_line, print_tables
 from eval.report.text import to_text
+from eval.search.front_report import (
+    get_found_fronts,
+    get_front_conclusions,
+    get_front_legend,
+    get_front_plots,
+    get_front_tables,
+)
+from eval.search.front_summary import has_fronts
 from eval.search.results import SearchResults
 from eval.search.rows import Row
 from eval.search.summary import TASK_KEYS, Runs, SearchSummary, group_runs, name_searches
@@ -140,6 +148,11 @@ def get_conclusions(summaries: Sequence[SearchSummary]) -> list[str]:
     return sentences
 
 
+def get_all_plots(results: SearchResults) -> list[Plot]:
+    """Return the plots of a search for the best network or for a Pareto front."""
+    return get_front_plots(results) if has_fronts(results.rows) else get_plots(results.rows)
+
+
 def get_plots(rows: Sequence[Row]) -> list[Plot]:
     """Return one plot for each task: mean regret after each query with its interval."""
     return [_plot(runs) for runs in group_runs(rows).values()]
@@ -178,7 +191,8 @@ def render(results: SearchResults, format_: str) -> str:
     """Return the tables of a search, or its records, as text; "table" is as in a terminal 120 wide."""
     summaries = results.summaries()
     if format_ != "table":
-        return to_text(format_, get_tables(summaries), results.records(), legend(summaries))
+        tables, below = _get_main(results, summaries)
+        return to_text(format_, tables, results.records(), below)
     from rich.console import Console
 
     text = io.StringIO()
@@ -188,22 +202,31 @@ def render(results: SearchResults, format_: str) -> str:
 
 def print_search(results: SearchResults, console: Console) -> None:
     """Print the tables of a search to a terminal."""
-    summaries = results.summaries()
-    print_tables(get_tables(summaries), console)
-    print_line(legend(summaries), console)
+    tables, below = _get_main(results, results.summaries())
+    print_tables(tables, console)
+    print_line(below, console)
+
+
+def _get_main(results: SearchResults, summaries: Sequence[SearchSummary]) -> tuple[list[TextTable], str]:
+    """Return the main tables and their legend."""
+    if has_fronts(results.rows):
+        return get_front_tables(results), get_front_legend(summaries)
+    return get_tables(summaries), legend(summaries)
 
 
 def write_search(path: Path, results: SearchResults) -> None:
     """Write the page of a search."""
     summaries = results.summaries()
+    tables, below = _get_main(results, summaries)
+    front = has_fronts(results.rows)
     write_page(
         path,
         title=results.title,
-        conclusions=get_conclusions(summaries),
+        conclusions=get_front_conclusions(summaries) if front else get_conclusions(summaries),
         notices=get_notices(results.rows),
         notes=results.notes,
-        plots=get_plots(results.rows),
-        tables=[*get_tables(summaries), *get_picks(results.rows)],
-        legend=legend(summaries),
-        settings=results.settings,
+        plots=get_all_plots(results),
+        tables=[*tables, *(get_found_fronts(results.rows) if front else get_picks(results.rows))],
+        legend=below,
+        settings={key: value for key, value in results.settings.items() if key != "fronts"},  # long
     )

@@ -30,6 +30,7 @@ class SearchResults:
         notes: What a reader has to know, a sentence each.
         folder: Where they are stored; None if they are not.
         regrets: Regrets to count the queries to, in the unit of the target.
+        against: Earlier searches for the same Pareto front that reports compare these with.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class SearchResults:
         notes: Sequence[str] = (),
         folder: Path | None = None,
         regrets: Sequence[float] = (),
+        against: Sequence[SearchResults] = (),
     ) -> None:
         """Hold rows.
 
@@ -50,7 +52,7 @@ class SearchResults:
             raise InputError("there are no results of a search")
         self.rows = rows if isinstance(rows, RowParts) else list(rows)
         self.settings, self.notes, self.folder = settings or {}, list(notes), folder
-        self.regrets = list(regrets)
+        self.regrets, self.against = list(regrets), list(against)
 
     @staticmethod
     def load(path: str | Path) -> SearchResults:
@@ -110,9 +112,10 @@ class SearchResults:
         Raises:
             InputError: A search is incomplete.
         """
+        from eval.search.front_summary import has_fronts, summarise_fronts
         from eval.search.summary import summarise
 
-        return summarise(self.rows, self.regrets)
+        return summarise_fronts(self.rows) if has_fronts(self.rows) else summarise(self.rows, self.regrets)
 
     def records(self) -> list[dict[str, Any]]:
         """Return the summaries as flat records."""
@@ -132,6 +135,46 @@ class SearchResults:
         last = {tuple(row[key] for key in keys): row for row in self.rows}
         columns = (*keys, "best_row", "best_name", "best_label_value", "best_by_label_target", "regret")
         return pd.DataFrame([{name: row[name] for name in columns} for row in last.values()])
+
+    def fronts(self) -> pd.DataFrame:
+        """Return the networks on the Pareto fronts: of each repeat of each search, and the true one.
+
+        One row for each network: bench, dataset, strategy, predictor, repeat, row, name, label, target and a
+        column for each cost, in the table's units; "true front" stands for a strategy's name where the
+        front is the table's.
+
+        Raises:
+            InputError: The searches were for accuracy alone.
+        """
+        import pandas as pd
+
+        from eval.search.front_rows import build_front_rows
+
+        return pd.DataFrame(build_front_rows(self.rows, self.settings.get("fronts", [])))
+
+    def write_fronts(self, path: str | Path) -> Path:
+        """Write what `fronts` returns as tab-separated text, and return the path."""
+        from data.files import atomic_path
+        from eval.search.front_rows import build_front_rows, to_tsv
+
+        with atomic_path(Path(path)) as part:
+            part.write_text(to_tsv(build_front_rows(self.rows, self.settings.get("fronts", []))), "utf-8")
+        return Path(path)
+
+    def save_figures(self, folder: str | Path, kind: str = "png") -> list[Path]:
+        """Save the plots of the page as files and return their paths.
+
+        Args:
+            folder: Where to save them.
+            kind: "pdf", "svg" or "png".
+
+        Raises:
+            InputError: matplotlib is not installed.
+        """
+        from eval.report.figures import save_figures
+        from eval.search.report import get_all_plots
+
+        return save_figures(Path(folder), kind, get_all_plots(self))
 
     def render(self, format_: str) -> str:
         """Return the tables as text: "table", "markdown", "latex", "tsv", "csv" or "json"."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from eval.search.fronts import Fronts
 from eval.search.loop import Searched, Trace
 from eval.search.trials import SearchTrial
 
@@ -19,12 +20,17 @@ def build_rows(trial: SearchTrial, searched: Searched) -> list[Row]:
     `best_row` is the network that the label picks among those queried so far, `regret` how far its target is
     from the table's best, `better` how many of the `n_table` architectures have a better target, `cost` the
     training of all of them. Labels and targets are in the table's unit;
-    `direction` says whether a larger (1) or smaller (-1) target is better.
+    `direction` says whether a larger (1) or smaller (-1) target is better. Under constraints only networks
+    that fulfil them are picked, and the table's best is the best of these; `best_row` is -1, with the worst
+    of these as the pick, until one was queried. With costs, `eval.search.fronts` adds its own.
     """
     rows: list[Row] = []
     common, values = _describe(trial, searched), _Values(trial)
     for repeat, trace in zip(trial.trial.repeats, searched.traces, strict=True):
-        rows += _trace_rows(trace, values, common | {"repeat": repeat, "seed": common["seed"] + repeat})
+        own = _trace_rows(trace, values, common | {"repeat": repeat, "seed": common["seed"] + repeat})
+        if values.fronts:
+            own = [row | more for row, more in zip(own, values.fronts.get_rows(trace.rows), strict=True)]
+        rows += own
     return rows
 
 
@@ -40,8 +46,12 @@ class _Values:
         )
         self.cost = bench.table.values(trial.cost) if trial.cost else np.ones(len(bench))
         self.names = bench.row_names
-        self.most = float(np.nanmax(task.truth))
-        self.sorted_truth = np.sort(task.truth[np.isfinite(task.truth)])
+        self.feasible = trial.goals.get_feasible(len(bench))
+        self.fronts = Fronts(task, trial.goals) if trial.goals.objectives else None
+        answers = np.flatnonzero(np.isfinite(task.truth) & np.isfinite(self.labels) & self.feasible)
+        self.worst = int(answers[np.argmin(task.truth[answers])])
+        self.sorted_truth = np.sort(task.truth[np.isfinite(task.truth) & self.feasible])
+        self.most = float(self.sorted_truth[-1])
 
     def count_better(self, row: int) -> int:
         """Return how many architectures have a better target than the one of a row."""
@@ -80,9 +90,10 @@ def _describe(trial: SearchTrial, searched: Searched) -> Row:
 def _trace_rows(trace: Trace, values: _Values, common: Row) -> list[Row]:
     labels, truth = values.labels, values.truth
     rows: list[Row] = []
-    best, spent = int(trace.rows[0]), 0.0
+    picked, best, spent = -1, values.worst, 0.0
     for query, row in enumerate(trace.rows.tolist()):
-        best = row if labels[row] > labels[best] else best
+        if values.feasible[row] and (picked < 0 or labels[row] > labels[best]):
+            picked = best = row
         spent += float(values.cost[row])
         rows.append(
             {
@@ -93,8 +104,8 @@ def _trace_rows(trace: Trace, values: _Values, common: Row) -> list[Row]:
                 "name": values.names[row],
                 "label_value": values.label_sign * float(labels[row]),
                 "target_value": values.target_sign * float(truth[row]),
-                "best_row": best,
-                "best_name": values.names[best],
+                "best_row": picked,
+                "best_name": values.names[picked] if picked >= 0 else "",
                 "best_label_value": values.label_sign * float(labels[best]),
                 "best_by_label_target": values.target_sign * float(truth[best]),
                 "regret": values.most - float(truth[best]),

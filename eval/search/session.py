@@ -6,8 +6,9 @@ import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from joblib import cpu_count
@@ -32,7 +33,11 @@ from eval.grid.tasks import build_tasks
 from eval.provenance import code_hash
 from eval.results import write_settings
 from eval.search.asked import AskedStrategy, parse_strategies
-from eval.search.describe import describe_task, describe_unsourced
+from eval.search.describe import describe_goals, describe_task, describe_unsourced
+from eval.search.front_rows import FRONTS
+from eval.search.front_summary import check_against
+from eval.search.fronts import Fronts
+from eval.search.goals import NOTHING, Wanted
 from eval.search.loop import batch_sizes, build_pool, check_size
 from eval.search.results import SearchResults
 from eval.search.run import run_trials
@@ -45,6 +50,8 @@ if TYPE_CHECKING:
     from benchmarks.table_options import TableOptions
 
 PREDICTORS = ("acenas", "gcn", "random_forest", "random_order")
+SURE = ("ace",)  # default where costs are traded against accuracy: strategies must know how sure it is
+FINAL_TOP = 10  # default; 0 with objectives, where the predicted best by accuracy are not what is looked for
 _REGRETS = {"%": (1.0, 0.5, 0.2)}  # default regrets to count the queries to, by the unit of the target
 _TIME = "train_time"  # columns of training times, in seconds, begin with this
 _log = logging.getLogger("acerank")
@@ -71,6 +78,12 @@ class SearchPlan:
         """The benchmarks, in order."""
         return get_benches(each.trial.task for each in self.trials)
 
+    @cached_property
+    def fronts(self) -> list[dict[str, Any]]:
+        """The true Pareto front of each task whose accuracy is traded against costs."""
+        goals = {each.trial.task: each.goals for each in self.trials if each.goals.objectives}
+        return [Fronts(task, of_task).describe(task) for task, of_task in goals.items()]
+
     @property
     def signature(self) -> Signature:
         """The parts of the search and their repeats, to tell searches apart."""
@@ -81,8 +94,9 @@ def name_part(trial: SearchTrial) -> str:
     """Return what a part of a search is called: a predictor and a strategy on a task of one table."""
     task, schedule = trial.trial.task, trial.schedule
     twins = ", twins" if schedule.twins else ""
+    goals = f", {trial.goals}" if trial.goals else ""
     return (
-        f"{trial.trial.entry.name} by {trial.asked.title} on {task.bench.info.key} {task.dataset}, "
+        f"{trial.trial.entry.name} by {trial.asked.title} on {task.bench.info.key} {task.dataset}{goals}, "
         f"{task.label} -> {task.target}, {task.train_size} queries in {schedule.rounds} rounds, "
         f"final top {schedule.final_top}{twins}, seed {task.seed}, table {task.bench.content_hash}"
     )
@@ -95,11 +109,14 @@ def build_search_plan(
     *,
     budget: int,
     rounds: int,
-    final_top: int,
+    final_top: int | None,
     twins: bool,
     regrets: Sequence[float] | None,
     cost: str | None,
     repeats: int,
+    objectives: str | Sequence[str] = (),
+    constraints: str | Sequence[str] = (),
+    costs: str = "known",
     datasets: str | Sequence[str] | None,
     target: str | None,
     label: str | None,
@@ -115,18 +132,23 @@ def build_search_plan(
 
     Arguments and errors are those of `search`.
     """
+    wanted = Wanted.parse(objectives, constraints, costs)
+    if final_top is None:
+        final_top = 0 if wanted.objectives else FINAL_TOP
     by, schedule = parse_strategies(strategies), Schedule(rounds, final_top, twins)
     check_numbers(schedule, budget, repeats, regrets)
-    check_strategies(by, schedule)
-    asked = _choose_predictors(predictors, settings, by, schedule)
+    check_strategies(by, schedule, wanted)
+    asked = _choose_predictors(predictors, settings, by, schedule, wanted)
     encoder_hash = file_hash(encoder) if encoder else ""
     loaded = load_benchmarks(bench, weak, trusted_weak, target, offline=offline, table=table)
     code = code_hash(["eval.search.loop"])
     trials: list[SearchTrial] = []
     for each in loaded:
         tasks = _build_tasks(each, as_list(datasets), label, budget, seed)
+        goals = {id(task): wanted.resolve(task, twins=twins) for task in tasks}
         for task in tasks:
-            check_size(task, schedule, build_pool(task, twins=twins))
+            own_goals = goals[id(task)]
+            check_size(task, schedule, build_pool(task, twins=twins, goals=own_goals), own_goals)
         own = keep_possible(asked, each.bench, tasks) if predictors is None else asked
         entries = build_entries(
             own, tasks, weak=each.weak, encoder=str(encoder or ""), encoder_hash=encoder_hash
@@ -134,7 +156,14 @@ def build_search_plan(
         column = _choose_cost(cost, each.bench)
         for task in tasks:
             trials += build_search_trials(
-                task, entries, by, schedule, repeats=repeats, code=code, cost=column
+                task,
+                entries,
+                by,
+                schedule,
+                repeats=repeats,
+                code=code,
+                cost=column,
+                goals=goals[id(task)],
             )
     trials, unsure = _leave_out_unsure(trials)
     notes = [*unsure, *_describe(trials, loaded, schedule)]
@@ -171,6 +200,7 @@ def run_search_plan(
     cluster: str | Client | None = None,
     progress: bool = True,
     command: Command | None = None,
+    against: Sequence[SearchResults] = (),
 ) -> SearchResults:
     """Run a plan, resuming what its folder holds.
 
@@ -181,13 +211,17 @@ def run_search_plan(
         cluster: Dask cluster that trials are run on in place of them; see `eval.evaluate`.
         progress: Show progress on stderr, if that is a terminal.
         command: The command line that asks; None from Python.
+        against: Earlier searches for the same Pareto front to compare these with.
 
     Raises:
-        InputError: The folder holds another run.
+        InputError: The folder holds another run, or an earlier search is for another front.
     """
+    check_against(against, plan.fronts)
     folder = choose_folder(plan.benches, "search", plan.signature, out, command)
     settings = describe_run(plan.benches, "search", plan.signature, command)
     settings |= {"regrets": plan.regrets}
+    if plan.fronts:
+        settings |= {"fronts": plan.fronts}
     with open_folder(folder) as place:
         write_settings(place, settings, plan.notes)
         with (
@@ -195,7 +229,12 @@ def run_search_plan(
             show_progress(len(plan.trials), show=progress, cluster=workers) as done,
         ):
             rows = run_trials(plan.trials, Store(place), jobs=jobs or cpu_count(), cluster=workers, done=done)
-    return SearchResults(rows, settings=settings, notes=plan.notes, folder=folder, regrets=plan.regrets)
+    results = SearchResults(
+        rows, settings=settings, notes=plan.notes, folder=folder, regrets=plan.regrets, against=against
+    )
+    if folder is not None and plan.fronts:
+        results.write_fronts(folder / FRONTS)
+    return results
 
 
 def check_numbers(schedule: Schedule, budget: int, repeats: int, regrets: Sequence[float] | None) -> None:
@@ -210,8 +249,16 @@ def check_numbers(schedule: Schedule, budget: int, repeats: int, regrets: Sequen
             raise InputError(f"a regret must be a number from 0 up, not {regret}")
 
 
-def check_strategies(strategies: Sequence[AskedStrategy], schedule: Schedule) -> None:
-    """Raise InputError for strategies or parameters that would have no effect."""
+def check_strategies(
+    strategies: Sequence[AskedStrategy], schedule: Schedule, wanted: Wanted = NOTHING
+) -> None:
+    """Raise InputError for strategies or parameters that would have no effect, or that lack costs."""
+    for each in strategies:
+        if each.strategy.uses_costs and not wanted.objectives:
+            raise InputError(
+                f"strategy '{each.title}' trades accuracy against costs: name one as an objective, e.g. "
+                "flops:min"
+            )
     if schedule.rounds == 1 and (len(strategies) > 1 or strategies[0].strategy.changed()):
         raise InputError(
             f"{', '.join(each.title for each in strategies)}: in a search of one round every query is drawn "
@@ -224,11 +271,13 @@ def _choose_predictors(
     settings: Sequence[str],
     strategies: Sequence[AskedStrategy],
     schedule: Schedule,
+    wanted: Wanted,
 ) -> list[Asked]:
     """Return the predictors; one that is never asked will do where none has a say."""
     guided = schedule.final_top or (schedule.rounds > 1 and any(s.strategy.uses_scores for s in strategies))
     if guided:
-        return parse(PREDICTORS if predictors is None else predictors, settings)
+        usual = SURE if wanted.objectives else PREDICTORS
+        return parse(usual if predictors is None else predictors, settings)
     if predictors is not None:
         raise InputError(
             f"predictors would have no effect: {', '.join(s.title for s in strategies)} asks none in "
@@ -287,8 +336,11 @@ def _choose_regrets(asked: Sequence[float] | None, trials: Sequence[SearchTrial]
 
 def _describe(trials: Sequence[SearchTrial], loaded: Sequence[Loaded], schedule: Schedule) -> list[str]:
     """Return the notes of a search; what `load_benchmark` has not logged is logged here."""
-    tasks = list(dict.fromkeys(each.trial.task for each in trials))
-    notes = [describe_task(task, schedule, name_bench=len(loaded) > 1) for task in tasks]
+    tasks = {each.trial.task: each.goals for each in trials}
+    notes = []
+    for task, goals in tasks.items():
+        notes.append(describe_task(task, schedule, name_bench=len(loaded) > 1, goals=goals))
+        notes += describe_goals(task, goals)
     notes += describe_unsourced(trials)
     for note in notes:
         _log.info(note)

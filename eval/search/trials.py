@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from eval.search.asked import AskedStrategy
+from eval.search.goals import NO_GOALS, Goals
 from eval.task import Entry, Task, Trial, digest, get_blocks
 
 
@@ -34,17 +35,20 @@ class SearchTrial:
         schedule: How the labels are spent.
         asked: The strategy.
         cost: Column of the table with training times, for the rows; "" to count trainings.
+        goals: Costs to trade accuracy against, and constraints to keep to.
     """
 
     trial: Trial
     schedule: Schedule
     asked: AskedStrategy
     cost: str = ""
+    goals: Goals = NO_GOALS
 
     @cached_property
     def identity(self) -> dict[str, Any]:
         """Everything that determines the queries."""
         own = {"schedule": asdict(self.schedule), "strategy": self.asked.content}
+        own |= {"goals": self.goals.content} if self.goals else {}
         return {**self.trial.identity, "search": own}
 
     @cached_property
@@ -67,10 +71,11 @@ def build_search_trials(
     repeats: int,
     code: str,
     cost: str,
+    goals: Goals = NO_GOALS,
 ) -> list[SearchTrial]:
     """Return every trial of a task, ordered by strategy, entry and repeat; `code` is the loop's hash."""
     return [
-        SearchTrial(Trial(task, entry, block, code), schedule, asked, cost)
+        SearchTrial(Trial(task, entry, block, code), schedule, asked, cost, goals)
         for asked in strategies
         for entry in entries
         for block in get_blocks(repeats)

@@ -28,6 +28,7 @@ from eval.search import run as search_run
 from eval.search.__main__ import app
 from eval.search.asked import parse_strategies
 from eval.search.contract import RULES, check_strategy
+from eval.search.goals import NO_GOALS, Wanted
 from eval.search.loop import Trace, batch_sizes, build_pool, search
 from eval.search.strategies import describe, get, names
 from eval.search.strategies.base import Strategy, View
@@ -113,7 +114,9 @@ def make_trial(
     task = Task(mine, "table", "test_acc", "valid_acc", "uniform", 24, 0)
     entry = build_entries(parse(predictor), [task])[0]
     plan = replace(Schedule(rounds=3, final_top=4, twins=False), **schedule)
-    return SearchTrial(Trial(task, entry, tuple(range(repeats))), plan, parse_strategies(strategy)[0])
+    asked = parse_strategies(strategy)[0]
+    goals = Wanted.parse("flops:min", (), "known").resolve(task) if asked.strategy.uses_costs else NO_GOALS
+    return SearchTrial(Trial(task, entry, tuple(range(repeats))), plan, asked, goals=goals)
 
 
 def ranker_for(strategy: str) -> str:
@@ -302,7 +305,7 @@ def test_a_view_shows_labels_of_queried_rows_only(mine: Benchmark, monkeypatch: 
     for view in seen:
         assert set(vars(view)) == {
             "graphs", "candidates", "networks", "scores", "queried", "labels", "std", "queried_scores",
-            "budget",
+            "budget", "costs", "predicted_costs", "scale",
         }  # fmt: skip
         assert view.labels.tolist() == labels[view.queried].tolist()
         assert not np.isin(view.candidates, view.queried).any()

@@ -11,6 +11,24 @@ import numpy as np
 from data.errors import InputError
 from data.graphs import Graphs
 from predictors.hyperparameters import Parametrised
+from predictors.label_scale import LabelScale
+
+
+@dataclass(frozen=True)
+class PredictedCosts:
+    """What a predictor says of costs that are not known: (c, d), higher is better, in the costs' units.
+
+    Attributes:
+        mean: Costs to expect.
+        std: Their standard deviations.
+    """
+
+    mean: np.ndarray
+    std: np.ndarray
+
+    def take(self, rows: np.ndarray) -> PredictedCosts:
+        """Return those of some rows."""
+        return PredictedCosts(self.mean[rows], self.std[rows])
 
 
 @dataclass(frozen=True)
@@ -28,6 +46,11 @@ class View:
         std: (c,) how sure the predictor is of each score, if the strategy `uses_std`; else None.
         queried_scores: (q,) the predictor's scores of what was queried; None if it was not asked.
         budget: Queries of the whole search, those made so far included.
+        costs: (n, d) costs of every architecture by row, higher is better, NaN where one is not known yet;
+            None in a search for accuracy alone.
+        predicted_costs: What the predictor says of the candidates' costs, if they are not known and the
+            strategy `uses_costs`; else None.
+        scale: From labels to the unit of the scores, and back; None if the predictor was not asked.
     """
 
     graphs: Graphs
@@ -39,6 +62,9 @@ class View:
     std: np.ndarray | None = None
     queried_scores: np.ndarray | None = None
     budget: int = 0
+    costs: np.ndarray | None = None
+    predicted_costs: PredictedCosts | None = None
+    scale: LabelScale | None = None
 
     def random(self, size: int, rng: np.random.Generator) -> np.ndarray:
         """Return `size` candidates drawn at random, from distinct networks."""
@@ -65,8 +91,14 @@ class View:
         kept = ~np.isin(self.networks, gone)
         scores = None if self.scores is None else self.scores[kept]
         std = None if self.std is None else self.std[kept]
+        predicted = None if self.predicted_costs is None else self.predicted_costs.take(kept)
         return replace(
-            self, candidates=self.candidates[kept], networks=self.networks[kept], scores=scores, std=std
+            self,
+            candidates=self.candidates[kept],
+            networks=self.networks[kept],
+            scores=scores,
+            std=std,
+            predicted_costs=predicted,
         )
 
     def _first(self, order: np.ndarray, size: int) -> np.ndarray:
@@ -86,6 +118,7 @@ class Strategy(Parametrised):
             was trained on all labels seen so far; if not, it queries one architecture at a time and sees each
             label at once.
         uses_std: Whether it needs to know how sure the predictor is.
+        uses_costs: Whether it needs costs to trade accuracy against.
     """
 
     role: ClassVar[str] = "strategy"
@@ -93,6 +126,7 @@ class Strategy(Parametrised):
     package: ClassVar[str] = "eval.search.strategies"
     uses_scores: ClassVar[bool] = True
     uses_std: ClassVar[bool] = False
+    uses_costs: ClassVar[bool] = False
 
     @classmethod
     def _owner(cls) -> str:
