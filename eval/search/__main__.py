@@ -80,6 +80,15 @@ class Options(ClusterFlags):
             "column, else trainings are counted."
         ),
     ] = None
+    fidelities: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN=SHARE,...",
+            help="Labels of shorter trainings, for strategies that query them, and the share of a full "
+            "training that each costs: acc_12=12/200. Default: columns called as the label is, with their "
+            "epochs at the end.",
+        ),
+    ] = None
     repeats: Annotated[int, typer.Option(min=1, help="Repeats, each with its own first batch.")] = 20
     list_: Annotated[bool, typer.Option("--list", help="List the strategies and their parameters.")] = False
 
@@ -105,6 +114,7 @@ def search(options: Options) -> None:
     from data.cli import to_stderr
     from eval.grid.session import Command
     from eval.search import search as run
+    from eval.search.describe import parse_shares
     from eval.search.report import print_search
 
     results = run(
@@ -116,6 +126,7 @@ def search(options: Options) -> None:
         twins=options.twins,
         regrets=options.regrets,
         cost=options.cost,
+        fidelities=parse_shares(options.fidelities) if options.fidelities else None,
         repeats=options.repeats,
         command=Command(["python", "-m", "eval.search", *sys.argv[1:]], as_mapping(options)),
         **options.arguments(),

@@ -9,17 +9,19 @@ import numpy as np
 from eval.search.loop import Searched, Trace
 from eval.search.trials import SearchTrial
 
-SCHEMA = 3
+SCHEMA = 4
 Row = dict[str, Any]
 
 
 def build_rows(trial: SearchTrial, searched: Searched) -> list[Row]:
     """Return one row for each repeat and query of a trial.
 
-    `best_row` is the network that the label picks among those queried so far, `regret` how far its target is
-    from the table's best, `better` how many of the `n_table` architectures have a better target, `cost` the
-    training of all of them. Labels and targets are in the table's unit;
-    `direction` says whether a larger (1) or smaller (-1) target is better.
+    `best_row` is the network that the label picks among those trained in full so far, `regret` how far its
+    target is from the table's best, `better` how many of the `n_table` architectures have a better target;
+    they are None until a network was trained in full. `share` is what the query costs in full trainings,
+    `labels_seen` the full trainings that all queries so far cost, `cost` the same in the unit of times.
+    Labels and targets are in the table's unit; `direction` says whether a larger (1) or smaller (-1) target
+    is better.
     """
     rows: list[Row] = []
     common, values = _describe(trial, searched), _Values(trial)
@@ -38,10 +40,37 @@ class _Values:
         self.label_sign, self.target_sign = (
             bench.label_column(task.dataset, name).direction for name in (task.label, task.target)
         )
-        self.cost = bench.table.values(trial.cost) if trial.cost else np.ones(len(bench))
+        cost = bench.table.values(trial.cost) if trial.cost else np.ones(len(bench))
+        self.fidelities = trial.fidelities
+        self.costs = [
+            bench.table.values(each.seconds) if trial.cost and each.seconds else each.share * cost
+            for each in trial.fidelities
+        ]
+        self.costs.append(cost)
         self.names = bench.row_names
         self.most = float(np.nanmax(task.truth))
         self.sorted_truth = np.sort(task.truth[np.isfinite(task.truth)])
+
+    def describe_query(self, row: int, level: int) -> Row:
+        """Return the label that a query of a level saw, and its share of a full training."""
+        if level == len(self.fidelities):
+            return {"share": 1.0, "label_value": self.label_sign * float(self.labels[row])}
+        fidelity = self.fidelities[level]
+        return {"share": fidelity.share, "label_value": self.label_sign * float(fidelity.values[row])}
+
+    def describe_pick(self, best: int | None) -> Row:
+        """Return what is known of the network picked so far, if there is one."""
+        if best is None:
+            names = ("row", "name", "label_value", "by_label_target")
+            return {f"best_{name}": None for name in names} | {"regret": None, "better": None}
+        return {
+            "best_row": best,
+            "best_name": self.names[best],
+            "best_label_value": self.label_sign * float(self.labels[best]),
+            "best_by_label_target": self.target_sign * float(self.truth[best]),
+            "regret": self.most - float(self.truth[best]),
+            "better": self.count_better(best),
+        }
 
     def count_better(self, row: int) -> int:
         """Return how many architectures have a better target than the one of a row."""
@@ -78,29 +107,28 @@ def _describe(trial: SearchTrial, searched: Searched) -> Row:
 
 
 def _trace_rows(trace: Trace, values: _Values, common: Row) -> list[Row]:
-    labels, truth = values.labels, values.truth
     rows: list[Row] = []
-    best, spent = int(trace.rows[0]), 0.0
-    for query, row in enumerate(trace.rows.tolist()):
-        best = row if labels[row] > labels[best] else best
-        spent += float(values.cost[row])
+    best, seen, spent = None, 0.0, 0.0
+    for query, (row, level) in enumerate(zip(trace.rows.tolist(), trace.levels.tolist(), strict=True)):
+        is_full = level == len(values.fidelities)
+        if is_full and (best is None or values.labels[row] > values.labels[best]):
+            best = row
+        queried = values.describe_query(row, level)
+        seen += queried["share"]
+        spent += float(values.costs[level][row])
         rows.append(
             {
                 **common,
                 "round": int(trace.rounds[query]),
                 "query": query + 1,
+                "queries": len(trace.rows),
                 "row": row,
                 "name": values.names[row],
-                "label_value": values.label_sign * float(labels[row]),
-                "target_value": values.target_sign * float(truth[row]),
-                "best_row": best,
-                "best_name": values.names[best],
-                "best_label_value": values.label_sign * float(labels[best]),
-                "best_by_label_target": values.target_sign * float(truth[best]),
-                "regret": values.most - float(truth[best]),
-                "better": values.count_better(best),
+                **queried,
+                "target_value": values.target_sign * float(values.truth[row]),
+                **values.describe_pick(best),
                 "n_table": len(values.sorted_truth),
-                "labels_seen": query + 1,
+                "labels_seen": round(seen, 6),
                 "cost": spent,
                 "seconds": float(trace.seconds[query]),
             }

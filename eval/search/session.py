@@ -13,6 +13,7 @@ import numpy as np
 from joblib import cpu_count
 
 from benchmarks.base import Benchmark
+from benchmarks.fidelities import Fidelity, get_fidelities, list_benchmarks
 from data.errors import InputError
 from data.names import check_name
 from eval.grid.entries import Asked, build_entries, parse
@@ -32,7 +33,7 @@ from eval.grid.tasks import build_tasks
 from eval.provenance import code_hash
 from eval.results import write_settings
 from eval.search.asked import AskedStrategy, parse_strategies
-from eval.search.describe import describe_task, describe_unsourced
+from eval.search.describe import describe_fidelities, describe_task, describe_unsourced
 from eval.search.loop import batch_sizes, build_pool, check_size
 from eval.search.results import SearchResults
 from eval.search.run import run_trials
@@ -110,6 +111,7 @@ def build_search_plan(
     seed: int,
     offline: bool,
     table: TableOptions | None,
+    fidelities: Mapping[str, float] | None = None,
 ) -> SearchPlan:
     """Resolve what `eval.search.search` is asked for, and log what a reader has to know.
 
@@ -125,16 +127,17 @@ def build_search_plan(
     trials: list[SearchTrial] = []
     for each in loaded:
         tasks = _build_tasks(each, as_list(datasets), label, budget, seed)
+        shorter = [_find_fidelities(task, by, fidelities) for task in tasks]
         for task in tasks:
             check_size(task, schedule, build_pool(task, twins=twins))
         own = keep_possible(asked, each.bench, tasks) if predictors is None else asked
         entries = build_entries(
             own, tasks, weak=each.weak, encoder=str(encoder or ""), encoder_hash=encoder_hash
         )
-        column = _choose_cost(cost, each.bench)
-        for task in tasks:
+        for task, low in zip(tasks, shorter, strict=True):
+            column = _choose_cost(cost, task)
             trials += build_search_trials(
-                task, entries, by, schedule, repeats=repeats, code=code, cost=column
+                task, entries, by, schedule, repeats=repeats, code=code, cost=column, fidelities=low
             )
     trials, unsure = _leave_out_unsure(trials)
     notes = [*unsure, *_describe(trials, loaded, schedule)]
@@ -212,7 +215,8 @@ def check_numbers(schedule: Schedule, budget: int, repeats: int, regrets: Sequen
 
 def check_strategies(strategies: Sequence[AskedStrategy], schedule: Schedule) -> None:
     """Raise InputError for strategies or parameters that would have no effect."""
-    if schedule.rounds == 1 and (len(strategies) > 1 or strategies[0].strategy.changed()):
+    strategies = [each for each in strategies if not each.strategy.uses_fidelities]
+    if schedule.rounds == 1 and strategies and (len(strategies) > 1 or strategies[0].strategy.changed()):
         raise InputError(
             f"{', '.join(each.title for each in strategies)}: in a search of one round every query is drawn "
             "at random, so a strategy would have no effect; spend the budget in 2 rounds or more"
@@ -256,15 +260,42 @@ def _build_tasks(
     return [replace(task, train_size=budget) for task in tasks]
 
 
-def _choose_cost(asked: str | None, bench: Benchmark) -> str:
+def _find_fidelities(
+    task: Task, strategies: Sequence[AskedStrategy], shares: Mapping[str, float] | None
+) -> list[Fidelity]:
+    """Return the labels of shorter trainings, if a strategy uses them.
+
+    Raises:
+        InputError: There are none, or no strategy uses those that are named.
+    """
+    users = [each.title for each in strategies if each.strategy.uses_fidelities]
+    if not users:
+        if shares:
+            raise InputError("labels of shorter trainings would have no effect: no strategy uses them")
+        return []
+    if found := get_fidelities(task.bench, task.dataset, task.label, shares):
+        return found
+    raise InputError(
+        f"{', '.join(users)}: needs labels of shorter trainings; {task.bench.info.key} {task.dataset} has "
+        f"none for {task.label}. Benchmarks that have them: {', '.join(list_benchmarks())}. In a table of "
+        "your own, name them with the share of a full training that each costs: fidelities acc_12=12/200"
+    )
+
+
+def _choose_cost(asked: str | None, task: Task) -> str:
     """Return the column of training times; "" if the table has none, or several and none was asked for.
+
+    Of several the one with the epochs of the label is taken: train_time_50 for valid_acc_50.
 
     Raises:
         UnknownNameError: The table has no such column.
         InputError: The column lacks the time of some network.
     """
+    bench = task.bench
     found = [name for name in bench.table.names if name.startswith(_TIME)]
-    name = asked or (found[0] if len(found) == 1 else "")
+    epochs = bench.label_column(task.dataset, task.label).name.rpartition("_")[2]
+    own = f"{_TIME}_{epochs}"
+    name = asked or (own if own in found else found[0] if len(found) == 1 else "")
     if name:
         check_name("column", name, bench.table.names)
         missing = np.flatnonzero(~np.isfinite(bench.table.values(name)))
@@ -289,6 +320,7 @@ def _describe(trials: Sequence[SearchTrial], loaded: Sequence[Loaded], schedule:
     """Return the notes of a search; what `load_benchmark` has not logged is logged here."""
     tasks = list(dict.fromkeys(each.trial.task for each in trials))
     notes = [describe_task(task, schedule, name_bench=len(loaded) > 1) for task in tasks]
+    notes += describe_fidelities(trials)
     notes += describe_unsourced(trials)
     for note in notes:
         _log.info(note)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
+from benchmarks.fidelities import Fidelity
 from eval.search.asked import AskedStrategy
-from eval.task import Entry, Task, Trial, digest, get_blocks
+from eval.task import Entry, Task, Trial, digest, get_blocks, hash_arrays
 
 
 @dataclass(frozen=True)
@@ -34,17 +36,23 @@ class SearchTrial:
         schedule: How the labels are spent.
         asked: The strategy.
         cost: Column of the table with training times, for the rows; "" to count trainings.
+        fidelities: Labels of shorter trainings that the strategy queries too, the cheapest first.
     """
 
     trial: Trial
     schedule: Schedule
     asked: AskedStrategy
     cost: str = ""
+    fidelities: tuple[Fidelity, ...] = ()
 
     @cached_property
     def identity(self) -> dict[str, Any]:
         """Everything that determines the queries."""
         own = {"schedule": asdict(self.schedule), "strategy": self.asked.content}
+        if self.fidelities:
+            own["fidelities"] = [
+                [each.name, each.share, hash_arrays(each.values)] for each in self.fidelities
+            ]
         return {**self.trial.identity, "search": own}
 
     @cached_property
@@ -67,10 +75,17 @@ def build_search_trials(
     repeats: int,
     code: str,
     cost: str,
+    fidelities: Sequence[Fidelity] = (),
 ) -> list[SearchTrial]:
     """Return every trial of a task, ordered by strategy, entry and repeat; `code` is the loop's hash."""
     return [
-        SearchTrial(Trial(task, entry, block, code), schedule, asked, cost)
+        SearchTrial(
+            Trial(task, entry, block, code),
+            schedule,
+            asked,
+            cost,
+            tuple(fidelities) if asked.strategy.uses_fidelities else (),
+        )
         for asked in strategies
         for entry in entries
         for block in get_blocks(repeats)

@@ -14,6 +14,21 @@ from predictors.hyperparameters import Parametrised
 
 
 @dataclass(frozen=True)
+class Rung:
+    """A batch of trainings of one length.
+
+    Attributes:
+        level: Length of the trainings: 0 for the shortest; the last one are full trainings.
+        size: How many.
+        fresh: Whether a bracket begins here: networks are drawn, not promoted from the rung before.
+    """
+
+    level: int
+    size: int
+    fresh: bool = False
+
+
+@dataclass(frozen=True)
 class View:
     """What a strategy sees: never the label of an architecture that was not queried, never a test label.
 
@@ -28,6 +43,10 @@ class View:
         std: (c,) how sure the predictor is of each score, if the strategy `uses_std`; else None.
         queried_scores: (q,) the predictor's scores of what was queried; None if it was not asked.
         budget: Queries of the whole search, those made so far included.
+        levels: (q,) length of the training behind each label, if the strategy `uses_fidelities`; else None.
+            A row is then there once for each length that it was trained for, with labels that only compare
+            within a length, and candidates are networks that were not trained for the length being asked for.
+        rung: What is being asked for, if the strategy `uses_fidelities`; else None.
     """
 
     graphs: Graphs
@@ -39,6 +58,8 @@ class View:
     std: np.ndarray | None = None
     queried_scores: np.ndarray | None = None
     budget: int = 0
+    levels: np.ndarray | None = None
+    rung: Rung | None = None
 
     def random(self, size: int, rng: np.random.Generator) -> np.ndarray:
         """Return `size` candidates drawn at random, from distinct networks."""
@@ -86,6 +107,7 @@ class Strategy(Parametrised):
             was trained on all labels seen so far; if not, it queries one architecture at a time and sees each
             label at once.
         uses_std: Whether it needs to know how sure the predictor is.
+        uses_fidelities: Whether it also queries labels of shorter trainings; see `MultiFidelity`.
     """
 
     role: ClassVar[str] = "strategy"
@@ -93,6 +115,7 @@ class Strategy(Parametrised):
     package: ClassVar[str] = "eval.search.strategies"
     uses_scores: ClassVar[bool] = True
     uses_std: ClassVar[bool] = False
+    uses_fidelities: ClassVar[bool] = False
 
     @classmethod
     def _owner(cls) -> str:
