@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,13 +12,14 @@ from data.errors import InputError
 from data.graphs import Graphs
 from eval.evaluator import Predicted
 from eval.search.asked import parse_strategies
-from eval.search.loop import SearchPool, run_steps
+from eval.search.loop import Repeat, SearchPool, run_steps
 from eval.search.strategies.base import Strategy
 from eval.search.trials import Schedule
 from predictors.contract import Finding
 from predictors.errors import describe_failure
 
 BUDGET, SEED = 12, 5
+SHARES = (0.05, 0.25)  # of shorter trainings, for strategies that query them
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,13 @@ class _Case:
     strategy: Strategy
     pool: SearchPool
 
-    def run(self, budget: int = BUDGET) -> list[int]:
-        """Search with random scores; return what was queried, as positions in the pool."""
+    def run(self, budget: int = BUDGET) -> list[list[int]]:
+        """Search with random scores; return the queried positions in the pool and lengths of training."""
+        repeat = self.search(budget)
+        return [repeat.queried.tolist(), repeat.levels.tolist()]
+
+    def search(self, budget: int = BUDGET) -> Repeat:
+        """Search with random scores."""
         rng = np.random.default_rng(SEED)
         scores, std = rng.random((2, 1, len(self.pool.rows)))
         (repeat,) = run_steps(
@@ -40,7 +46,7 @@ class _Case:
             [SEED],
             lambda queried, final: Predicted(scores, std if self.strategy.uses_std else None, 0.0, 0.0),
         )
-        return repeat.queried.tolist()
+        return repeat
 
 
 class _BrokenError(Exception):
@@ -67,7 +73,11 @@ def check_strategy(strategy: object, graphs: Graphs, labels: np.ndarray) -> list
             f"the contract needs at least 30 networks with a label each, not {networks.max(initial=-1) + 1}"
         )
     (asked,) = parse_strategies(strategy)
-    case = _Case(asked.strategy, SearchPool(np.arange(len(graphs)), graphs, networks, labels))
+    pool = SearchPool(np.arange(len(graphs)), graphs, networks, labels)
+    if asked.strategy.uses_fidelities:
+        noise = np.random.default_rng(SEED).normal(0, np.ptp(labels) / 4, (len(SHARES), len(labels)))
+        pool = replace(pool, low=tuple(labels + noise), low_shares=SHARES)
+    case = _Case(asked.strategy, pool)
     return [_run(rule, test, case) for rule, test in RULES.items()]
 
 
@@ -91,13 +101,29 @@ def _check_parameters(case: _Case) -> None:
 def _check_choices(case: _Case) -> None:
     case.run()  # the loop itself rejects any other choice
     rows = np.arange(len(case.pool.rows))
-    _Case(case.strategy, SearchPool(case.pool.rows, case.pool.graphs, rows, case.pool.labels)).run()
+    _Case(case.strategy, replace(case.pool, networks=rows)).run()
+
+
+def _check_spending(case: _Case) -> None:
+    repeat = case.search()
+    spent = np.array(case.pool.shares)[repeat.levels].sum()
+    if spent > BUDGET + 1e-6:
+        raise _BrokenError(f"it spent {spent:.2f} full trainings of a budget of {BUDGET}")
+    trained = np.stack([repeat.levels, case.pool.networks[repeat.queried]])
+    if len(np.unique(trained, axis=1).T) < len(repeat.queried):
+        raise _BrokenError("it trained a network twice for the same length")
 
 
 def _check_last(case: _Case) -> None:
     few = np.arange(min(60, len(case.pool.rows)))
-    networks = case.pool.networks[few]
-    pool = SearchPool(few, case.pool.graphs.take(few), networks, case.pool.labels[few])
+    pool = replace(
+        case.pool,
+        rows=few,
+        graphs=case.pool.graphs.take(few),
+        networks=case.pool.networks[few],
+        labels=case.pool.labels[few],
+        low=tuple(labels[few] for labels in case.pool.low),
+    )
     _Case(case.strategy, pool).run(budget=pool.n_networks)
 
 
@@ -120,6 +146,7 @@ def _get_global_state() -> str:
 RULES: dict[str, Callable[[_Case], None]] = {
     "the constructor stores its parameters under their own names": _check_parameters,
     "it chooses as many candidates as asked for, from distinct networks": _check_choices,
+    "it keeps to the budget and trains no network twice for one length": _check_spending,
     "it can choose the last candidates": _check_last,
     "the same seed gives the same choices": _check_seed,
     "it leaves the global random state alone": _check_global_state,

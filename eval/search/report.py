@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from data.published import get_published_searches
 from eval.report.notices import get_notices
 from eval.report.numbers import NONE, half_width, number, seconds
 from eval.report.numbers import repeats as count_repeats
@@ -85,6 +86,14 @@ def _table(columns: dict[str, list[SearchSummary]]) -> TextTable:
         f"{first.labels_seen} labels seen, {count_repeats(first.repeats)}"
     )
     rows = [[columns["regret"][i].searcher, *(_entry(column[i]) for column in shown)] for i in order]
+    target, regret = columns[first.target][0], columns["regret"][0]
+    best = target.mean + target.direction * regret.mean  # of the table: regret is what a target lacks of it
+    full = {
+        first.target: first.full_information,
+        "regret": target.direction * (best - first.full_information),
+    }
+    known = [number(full[c[0].metric], 3) if c[0].metric in full else "" for c in shown]
+    rows.append([f"every {first.label} known", *known])
     directions = [0, *(column[0].direction for column in shown)]
     return TextTable(title, ["search", *(column[0].metric for column in shown)], rows, directions)
 
@@ -114,6 +123,37 @@ def get_picks(rows: Sequence[Row]) -> list[TextTable]:
                 lines.append([searcher, str(times), *shown, str(at), picked[at]["best_name"]])
         header = ["search", "repeats", first["label"], first["target"], "regret", "row", "architecture"]
         tables.append(TextTable(f"Networks picked: {first['bench']} {first['dataset']}", header, lines))
+    return tables
+
+
+def get_published(rows: Sequence[Row]) -> list[TextTable]:
+    """Return published searches of each task with the rule by which they pick, and full information."""
+    tables = []
+    for runs in group_runs(rows).values():
+        first = runs[0].first
+        found = get_published_searches(first["bench"], first["dataset"], "test_acc")
+        if not found:
+            continue
+        lines = [
+            [
+                each.method,
+                NONE if each.queries is None else str(each.queries),
+                NONE if each.value is None else number(each.value, 3),
+                each.seen or "unknown",
+                each.rule,
+                each.source,
+                each.note,
+            ]
+            for each in found
+        ]
+        full = number(first["full_information"], 3)
+        rule = f"selecting by {first['label']} with full information, in this table"
+        lines.append(
+            [rule, str(first["n_table"]), full, first["label"], "best label of all", "this table", ""]
+        )
+        header = ["search", "queries", "test_acc", "label seen", "picked by", "source", "note"]
+        title = f"Published, not measured here: {first['bench']} {first['dataset']}"
+        tables.append(TextTable(title, header, lines))
     return tables
 
 
@@ -273,7 +313,7 @@ def write_search(path: Path, results: SearchResults) -> None:
         notices=get_notices(results.rows),
         notes=results.notes,
         plots=get_plots(results.rows),
-        tables=[*get_tables(summaries), *get_picks(results.rows)],
+        tables=[*get_tables(summaries), *get_published(results.rows), *get_picks(results.rows)],
         legend=legend(summaries),
         settings=results.settings,
     )

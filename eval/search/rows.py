@@ -18,10 +18,10 @@ def build_rows(trial: SearchTrial, searched: Searched) -> list[Row]:
 
     `best_row` is the network that the label picks among those trained in full so far, `regret` how far its
     target is from the table's best, `better` how many of the `n_table` architectures have a better target;
-    they are None until a network was trained in full. `share` is what the query costs in full trainings,
-    `labels_seen` the full trainings that all queries so far cost, `cost` the same in the unit of times.
-    Labels and targets are in the table's unit; `direction` says whether a larger (1) or smaller (-1) target
-    is better.
+    they are None until a network was trained in full. `full_information` is the target of the network that
+    the label picks when it is known of all. `share` is what the query costs in full trainings, `labels_seen`
+    the full trainings that all queries so far cost, `cost` the same in the unit of times. Labels and targets
+    are in the table's unit; `direction` says whether a larger (1) or smaller (-1) target is better.
     """
     rows: list[Row] = []
     common, values = _describe(trial, searched), _Values(trial)
@@ -49,6 +49,7 @@ class _Values:
         self.costs.append(cost)
         self.names = bench.row_names
         self.most = float(np.nanmax(task.truth))
+        self.full_information = self.target_sign * float(task.truth[_find_best(self.labels, task.truth)])
         self.sorted_truth = np.sort(task.truth[np.isfinite(task.truth)])
 
     def describe_query(self, row: int, level: int) -> Row:
@@ -75,6 +76,11 @@ class _Values:
     def count_better(self, row: int) -> int:
         """Return how many architectures have a better target than the one of a row."""
         return len(self.sorted_truth) - int(np.searchsorted(self.sorted_truth, self.truth[row], "right"))
+
+
+def _find_best(labels: np.ndarray, truth: np.ndarray) -> int:
+    """Return the row with the best label among those with a target: what full information would pick."""
+    return int(np.nanargmax(np.where(np.isfinite(truth), labels, np.nan)))
 
 
 def _describe(trial: SearchTrial, searched: Searched) -> Row:
@@ -128,6 +134,7 @@ def _trace_rows(trace: Trace, values: _Values, common: Row) -> list[Row]:
                 "target_value": values.target_sign * float(values.truth[row]),
                 **values.describe_pick(best),
                 "n_table": len(values.sorted_truth),
+                "full_information": values.full_information,
                 "labels_seen": round(seen, 6),
                 "cost": spent,
                 "seconds": float(trace.seconds[query]),

@@ -38,6 +38,7 @@ class SearchSummary:
             not counts as all labels seen, so the mean is then a lower bound.
         budget: Queries of the search.
         labels_seen: Queries and final top together, in full trainings.
+        full_information: Target of the network that the label picks when it is known of all networks.
         best: Whether this is the best mean of its task and measure.
         tied: Whether it is not significantly worse than the best (paired sign-flip test, Holm, 5 %).
     """
@@ -59,6 +60,7 @@ class SearchSummary:
     reached: float | None
     budget: int
     labels_seen: int
+    full_information: float
     best: bool
     tied: bool
 
@@ -261,6 +263,7 @@ def _summary(runs: Runs, searcher: str, measure: _Measure, *, best: bool, tied: 
         reached=None if measure.reached is None else float(measure.reached.mean()),
         budget=first["budget"],
         labels_seen=runs.regret.shape[1],
+        full_information=first["full_information"],
         best=best,
         tied=tied,
     )

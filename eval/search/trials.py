@@ -48,7 +48,7 @@ class SearchTrial:
     @cached_property
     def identity(self) -> dict[str, Any]:
         """Everything that determines the queries."""
-        own = {"schedule": asdict(self.schedule), "strategy": self.asked.content}
+        own: dict[str, Any] = {"schedule": asdict(self.schedule), "strategy": self.asked.content}
         if self.fidelities:
             own["fidelities"] = [
                 [each.name, each.share, hash_arrays(each.values)] for each in self.fidelities

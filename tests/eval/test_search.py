@@ -17,6 +17,7 @@ import pytest
 
 from benchmarks import load
 from benchmarks.base import Benchmark
+from benchmarks.fidelities import get_fidelities
 from data.cli import run_cli
 from data.errors import AcerankError, InputError, UnknownNameError
 from data.table import Table
@@ -41,9 +42,11 @@ from eval.stats import paired_pvalue
 from eval.task import Task, Trial
 
 ROWS = 300
+SHORT = {"valid_acc_12": 0.06}
 JSON_KEYS = {
     "bench", "dataset", "target", "label", "strategy", "predictor", "searcher", "metric", "unit", "direction",
     "mean", "ci_low", "ci_high", "repeats", "reached", "budget", "labels_seen", "best", "tied",
+    "full_information",
 }  # fmt: skip
 ROW_KEYS = {
     "predictor", "strategy", "repeat", "round", "query", "row", "label_value", "target_value", "trial",
@@ -81,7 +84,9 @@ def write(path: Path, nb201: Benchmark, **more: np.ndarray) -> Path:
     rows = rng.permutation(len(nb201))[:ROWS]
     valid, test = (nb201.target("cifar10", name)[rows] for name in ("valid_acc", "test_acc"))
     arch = [nb201.table.column("arch")[int(row)].as_py() for row in rows]
+    early = valid + rng.normal(0, 3, ROWS)
     columns = {"arch": arch, "valid_acc": valid, "test_acc": test, "flops": valid + rng.normal(0, 1, ROWS)}
+    columns["valid_acc_12"] = early
     Table(pa.table({**columns, **more})).write(path)
     return path
 
@@ -113,7 +118,9 @@ def make_trial(
     task = Task(mine, "table", "test_acc", "valid_acc", "uniform", 24, 0)
     entry = build_entries(parse(predictor), [task])[0]
     plan = replace(Schedule(rounds=3, final_top=4, twins=False), **schedule)
-    return SearchTrial(Trial(task, entry, tuple(range(repeats))), plan, parse_strategies(strategy)[0])
+    asked = parse_strategies(strategy)[0]
+    low = get_fidelities(mine, "table", "valid_acc", SHORT) if asked.strategy.uses_fidelities else ()
+    return SearchTrial(Trial(task, entry, tuple(range(repeats))), plan, asked, fidelities=tuple(low))
 
 
 def ranker_for(strategy: str) -> str:
@@ -150,8 +157,11 @@ def without_times(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 # What is queried.
 
 
+FULL = [name for name in names() if not get(name).uses_fidelities]
+
+
 @pytest.mark.parametrize("twins", [False, True])
-@pytest.mark.parametrize("strategy", names())
+@pytest.mark.parametrize("strategy", FULL)
 def test_budget_is_kept_and_no_network_queried_twice(mine: Benchmark, strategy: str, twins: bool) -> None:
     traces = run_search(mine, ranker_for(strategy), strategy, twins=twins)
     for trace in traces:
@@ -242,7 +252,7 @@ def test_explore_is_the_random_share(mine: Benchmark) -> None:
 def test_all_strategies_share_the_first_batch(mine: Benchmark) -> None:
     firsts = {
         tuple(tuple(trace.rows[:8]) for trace in run_search(mine, predictor, name))
-        for name in names()
+        for name in FULL
         for predictor in (("gaussian_process",) if get(name).uses_std else ("random_order", PERFECT))
     }
     assert len(firsts) == 1
@@ -302,7 +312,7 @@ def test_a_view_shows_labels_of_queried_rows_only(mine: Benchmark, monkeypatch: 
     for view in seen:
         assert set(vars(view)) == {
             "graphs", "candidates", "networks", "scores", "queried", "labels", "std", "queried_scores",
-            "budget",
+            "budget", "levels", "rung",
         }  # fmt: skip
         assert view.labels.tolist() == labels[view.queried].tolist()
         assert not np.isin(view.candidates, view.queried).any()
@@ -448,6 +458,7 @@ def row(repeat: int, query: int, regret: float, predictor: str = "a") -> dict[st
         "repeat": repeat, "round": (query - 1) // 2, "query": query, "regret": regret,
         "better": int(10 * regret), "n_table": 3000,
         "best_by_label_target": 10 - regret, "labels_seen": query, "cost": 2.0 * query, "seconds": 0.5,
+        "share": 1.0, "full_information": 9.5, "queries": 2, "final_top": 0,
     }  # fmt: skip
 
 

@@ -58,16 +58,17 @@ def plan_bracket(shares: Sequence[float], first: int, budget: float, networks: i
         networks: Networks that may be trained.
 
     Returns:
-        Its rungs. Those before the first that could train more networks than the one before are left out, so
-        a bracket never has to draw networks in its middle; empty if the budget is below one full training.
+        Its rungs, each at most as large as the one before; none if the budget is below one full training.
     """
     rungs: list[Rung] = []
-    left = budget
-    for level in range(first, len(shares)):
-        part = left / (len(shares) - level)
-        size = min(int(part / shares[level] + _SLACK), networks, rungs[-1].size if rungs else networks)
-        if level == len(shares) - 1:
-            size = max(size, min(1, int(left + _SLACK)))
+    left, last = budget, len(shares) - 1
+    if budget + _SLACK < 1:
+        return rungs
+    for level in range(first, last + 1):
+        part = left / (last + 1 - level) if level < last else left
+        kept = 1.0 if level < last else 0.0  # for a full training
+        size = min(int(min(part, left - kept) / shares[level] + _SLACK), networks)
+        size = min(size, rungs[-1].size) if rungs else size
         if size:
             rungs.append(Rung(level, size, fresh=not rungs))
             left -= size * shares[level]
