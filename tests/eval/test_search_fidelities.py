@@ -52,6 +52,11 @@ def run(table: Path, strategies: object = "successive_halving", **more: Any) -> 
     return search(table, strategies=strategies, **kwargs)  # pyright: ignore[reportArgumentType]
 
 
+def run_frame(table: Path, strategies: object = "successive_halving", **more: Any) -> Any:
+    """Return the rows of a search as a frame; pandas' types are of no help with its columns."""
+    return run(table, strategies, **more).to_pandas()
+
+
 # Which labels are of shorter trainings.
 
 
@@ -116,7 +121,7 @@ def test_plans_keep_to_the_budget(strategy: MultiFidelity, budget: int) -> None:
 
 @pytest.mark.parametrize("strategy", PLANNED)
 def test_no_network_is_trained_twice_for_one_length(strategy: str, table: Path) -> None:
-    bench, frame = load(str(table), offline=True), run(table, strategy).to_pandas()
+    bench, frame = load(str(table), offline=True), run_frame(table, strategy)
     networks = bench.classes[frame["row"]]
     for _, repeat in frame.assign(network=networks).groupby("repeat"):
         assert not repeat.duplicated(["network", "share"]).any()
@@ -125,7 +130,7 @@ def test_no_network_is_trained_twice_for_one_length(strategy: str, table: Path) 
 
 
 def test_the_best_of_a_rung_are_promoted(table: Path) -> None:
-    frame = run(table, repeats=1).to_pandas()
+    frame = run_frame(table, repeats=1)
     rungs = [rung for _, rung in frame.groupby("share")]
     for before, after in pairwise(rungs):
         best = before.sort_values("label_value", ascending=False)["row"][: len(after)]
@@ -134,7 +139,7 @@ def test_the_best_of_a_rung_are_promoted(table: Path) -> None:
 
 def test_a_longer_table_of_strategies_shares_the_first_networks(table: Path) -> None:
     """The first rung draws as the first batch of the other searches does, so repeats are paired."""
-    frame = run(table, "successive_halving,random_search", rounds=3).to_pandas()
+    frame = run_frame(table, "successive_halving,random_search", rounds=3)
     first = [rows["row"].to_list()[:4] for _, rows in frame.groupby(["repeat", "strategy"])]
     assert first[::2] == first[1::2]
 
@@ -143,7 +148,7 @@ def test_a_longer_table_of_strategies_shares_the_first_networks(table: Path) -> 
 
 
 def test_only_networks_trained_in_full_are_picked(table: Path) -> None:
-    frame = run(table, repeats=1).to_pandas()
+    frame = run_frame(table, repeats=1)
     full = frame["share"] == 1
     first = int(np.flatnonzero(full)[0])
     assert frame["best_row"][:first].isna().all()
@@ -154,14 +159,15 @@ def test_only_networks_trained_in_full_are_picked(table: Path) -> None:
 
 
 def test_shorter_trainings_cost_their_share_of_the_time(table: Path) -> None:
-    frame = run(table, repeats=1).to_pandas()
+    frame = run_frame(table, repeats=1)
     assert frame["cost_unit"].unique().tolist() == ["s"]
     assert np.allclose(frame["cost"], (frame["share"] * (frame["row"] + 100)).cumsum())
 
 
 def test_searches_of_several_lengths_are_compared(table: Path) -> None:
     results = run(table, "successive_halving,hyperband,random_search", rounds=3)
-    found = results.summary().set_index(["metric", "strategy"])["mean"]
+    summary: Any = results.summary()
+    found = summary.set_index(["metric", "strategy"])["mean"]
     assert np.isfinite(found.to_numpy()).all()
     assert "regret@12" in found
     assert found["queries to the best"].max() <= 12
@@ -178,7 +184,7 @@ def test_searches_of_several_lengths_are_compared(table: Path) -> None:
 
 
 def test_a_final_top_is_picked_by_a_predictor(table: Path) -> None:
-    frame = run(table, "hyperband", predictors="random_forest:n_estimators=5", final_top=2).to_pandas()
+    frame = run_frame(table, "hyperband", predictors="random_forest:n_estimators=5", final_top=2)
     tail = frame.groupby("repeat").tail(2)
     assert (tail["share"] == 1).all()
     assert (tail["round"] == frame["round"].max()).all()
@@ -237,4 +243,4 @@ def test_the_command_resumes_and_gives_the_same(
     assert {row["share"] for row in first} == {0.25, 1.0}
     next((tmp_path / "trials").iterdir()).unlink()
     assert call(12) == both
-    assert SearchResults.load(tmp_path).summary()["repeats"].eq(12).all()
+    assert {each.repeats for each in SearchResults.load(tmp_path).summaries()} == {12}
