@@ -146,7 +146,7 @@ def _print_list() -> None:
 
     for name, kind in REGISTRY.items():
         parameters = "".join(f" [{key}={value}]" for key, value in kind.defaults().items())
-        typer.echo(f"{name:15} {REGISTRY.describe(name)}{parameters}")
+        typer.echo(f"{name:18} {REGISTRY.describe(name)}{parameters}")
 
 
 command(app, search, Options)

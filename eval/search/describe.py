@@ -57,9 +57,9 @@ def describe_fidelities(trials: Sequence[SearchTrial]) -> list[str]:
         known = ", ".join(f"{low.name} ({low.share:.3g} of a query)" for low in each.fidelities)
         by = {other.asked.title for other in trials if other.fidelities and other.trial.task is task}
         lines.append(
-            f"{task.bench.info.key} {task.dataset}: {', '.join(sorted(by))} also query {known}. The budget "
-            f"is {task.train_size} full trainings, shorter ones count by their epochs, and only networks "
-            "that were trained in full are picked"
+            f"{task.bench.info.key} {task.dataset}: shorter trainings for {', '.join(sorted(by))}: {known}. "
+            f"The budget is {task.train_size} full trainings, shorter ones count by their epochs, and only "
+            "networks that were trained in full are picked"
         )
     return list(dict.fromkeys(lines))
 

@@ -179,7 +179,7 @@ def test_searches_of_several_lengths_are_compared(table: Path) -> None:
         assert len(plot.series) == 3
         for series in plot.series:
             assert len(series.x) == len(series.y) == len(series.low) > 0
-    assert any("successive_halving also query acc_5 (0.05 of a query)" in note for note in results.notes)
+    assert any("hyperband, successive_halving: acc_5 (0.05 of a query)" in note for note in results.notes)
     assert "every acc_100 known" in results.to_markdown()
 
 
