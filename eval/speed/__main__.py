@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 from eval.command.origin import start
-from eval.speed import cluster, nb101
+from eval.speed import campaign, cluster, nb101
 from eval.speed.figures import Figure
 
 NB101_CELLS = 423_624
@@ -191,6 +191,16 @@ def supernet_scoring() -> Iterator[Figure]:
         yield Figure("nb201 cells judged on 10,000 images", speed, 50, "/s", note, more=True)
 
 
+def supernet_sharing() -> Iterator[Figure]:
+    """Compare cells of NAS-Bench-201 scored together with cells scored one by one."""
+    from predictors.supernet.speed import measure_sharing
+
+    for amp in (False, True):
+        shared, alone, whole = measure_sharing(5_000, 3, amp=amp)
+        note = f"{shared:.2f} s a cell, {alone:.2f} s one by one, {'bfloat16' if amp else 'single precision'}"
+        yield Figure("all nb201 cells judged together", whole, 3, "times", note, more=True)
+
+
 def metrics() -> Iterator[Figure]:
     """Time every default metric on as many items as NAS-Bench-101 has cells."""
     import numpy as np
@@ -231,6 +241,8 @@ PARTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "nb101_streaming": nb101.streaming,
     "nb101_conversion": nb101.conversion,
     "supernet_scoring": supernet_scoring,
+    "supernet_sharing": supernet_sharing,
+    "campaign": campaign.figures,
     "cluster": cluster.figures,
     "default_run": default_run,
 }

@@ -1,10 +1,12 @@
 """Workers ask and tell at the same time and are killed; nothing told is lost, nothing is asked twice.
 
 ACERANK_STRESS="8,2000,100" (workers, networks, kills) runs it at that size; ACERANK_STRESS_STORAGE is the
-storage: journal, sqlite or an address.
+storage: journal, sqlite or an address. With an address each worker has a copy of the folder, as on a machine
+of its own: then only the storage keeps two of them from asking for one network.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -24,9 +26,12 @@ RANKER = "random_order" if SIZE else "gaussian_process"  # of thousands, process
 STORAGES = [os.environ["ACERANK_STRESS_STORAGE"]] if "ACERANK_STRESS_STORAGE" in os.environ else ["journal"]
 
 
-def run_until(folder: Path, logs: Path, rng: np.random.Generator) -> int:
+def run_until(folder: Path, logs: Path, storage: str, rng: np.random.Generator) -> int:
     """Keep workers running until enough networks were told, killing some; return the number of kills."""
-    campaign, killed, started = Campaign(folder), 0, 0
+    killed, started = 0, 0
+    folders = [folder] * WORKERS
+    if "://" in storage:
+        folders = [shutil.copytree(folder, folder.with_name(f"machine{slot}")) for slot in range(WORKERS)]
     workers: dict[int, subprocess.Popen] = {}
     deadline = time.monotonic() + (5400 if SIZE else 280)
     next_kill = 0.0
@@ -35,7 +40,7 @@ def run_until(folder: Path, logs: Path, rng: np.random.Generator) -> int:
             if slot not in workers or workers[slot].poll() is not None:
                 assert slot not in workers or workers[slot].returncode in (-9, 0), "a worker failed"
                 log = logs / f"{slot}-{started}.log"
-                command = [sys.executable, str(WORKER), str(folder), str(log), str(started), "8"]
+                command = [sys.executable, str(WORKER), str(folders[slot]), str(log), str(started), "8"]
                 workers[slot] = subprocess.Popen(command)
                 started += 1
         told = sum(path.read_text().count("told ") for path in logs.glob("*.log"))
@@ -52,7 +57,6 @@ def run_until(folder: Path, logs: Path, rng: np.random.Generator) -> int:
     for worker in workers.values():
         worker.kill()
         worker.wait()
-    del campaign
     return killed
 
 
@@ -63,7 +67,7 @@ def test_killed_workers(storage, tmp_path):
     logs.mkdir()
     Campaign.create(folder, space="proxyless", predictor=RANKER, storage=storage, refit=0.5, seed=1)
     start = time.monotonic()
-    killed = run_until(folder, logs, np.random.default_rng(0))
+    killed = run_until(folder, logs, storage, np.random.default_rng(0))
     lines = [line.split() for path in logs.glob("*.log") for line in path.read_text().splitlines()]
     asked = [line[1:] for line in lines if line[0] == "asked" and len(line) == 3]
     told = [line[1] for line in lines if line[0] == "told" and len(line) == 2]
