@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks.base import SEEDS, Benchmark, Info
 from benchmarks.lists import parsed
+from benchmarks.prices import Price
 from data.graphs import Graphs
 from data.spaces.chains import NATS_SIZE as SPACE
 from data.table import Column
@@ -49,6 +50,11 @@ class NatsSize(Benchmark):
         weak=("cifar10_valid_acc_01", "cifar10_valid_acc_12", "flops", "params"),
     )
     columns = _columns()
+    prices = {  # noqa: RUF012
+        f"{dataset}_valid_acc_{epochs}": Price(trainings=int(epochs) / 90, note=f"{int(epochs)} of 90 epochs")
+        for dataset in _DATASETS
+        for epochs in ("01", "12")
+    }
 
     def build_graphs(self) -> Graphs:
         """Return chains of five layers."""

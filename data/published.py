@@ -47,11 +47,62 @@ class Published:
     note: str
 
 
+@dataclass(frozen=True)
+class PublishedSearch:
+    """What a paper reports for a search on a table.
+
+    Attributes:
+        bench: Benchmark, e.g. "nb201".
+        dataset: Data set within it.
+        target: What the network that was found is evaluated on.
+        method: Name as published.
+        queries: Labels that the search saw; None where only the rule is known.
+        value: Target of the network that was found, in the benchmark's unit; None as for `queries`.
+        seen: Label that the search saw; "" if the source does not say.
+        rule: How the network was picked.
+        source: Authors, paper, venue and table.
+        url: Where it can be read.
+        note: What a reader should know before comparing.
+    """
+
+    bench: str
+    dataset: str
+    target: str
+    method: str
+    queries: int | None
+    value: float | None
+    seen: str
+    rule: str
+    source: str
+    url: str
+    note: str
+
+
+@cache
+def _read() -> dict[str, Any]:
+    return tomllib.loads(Path(__file__).with_name("published.toml").read_text(encoding="utf-8"))
+
+
+def get_published_searches(bench: str, dataset: str, target: str) -> list[PublishedSearch]:
+    """Return the published searches of a task, in the order of data/published.toml."""
+    names = ("bench", "dataset", "target", "seen", "rule", "source", "url", "note")
+    return [
+        PublishedSearch(
+            **{name: table[name] for name in names},
+            method=method,
+            queries=None if queries == _NONE else queries,
+            value=None if value == _NONE else value,
+        )
+        for table in _read()["search"]
+        if (table["bench"], table["dataset"], table["target"]) == (bench, dataset, target)
+        for method, (queries, value) in table["values"].items()
+    ]
+
+
 @cache
 def load_published() -> tuple[Published, ...]:
     """Return every published figure, in the order of data/published.toml."""
-    text = Path(__file__).with_name("published.toml").read_text(encoding="utf-8")
-    return tuple(figure for table in tomllib.loads(text)["table"] for figure in _expand(table))
+    return tuple(figure for table in _read()["table"] for figure in _expand(table))
 
 
 def get_published(

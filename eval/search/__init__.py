@@ -46,6 +46,7 @@ def search(
     objectives: str | Sequence[str] = (),
     constraints: str | Sequence[str] = (),
     costs: str = "known",
+    fidelities: Mapping[str, float] | None = None,
     repeats: int = 20,
     datasets: str | Sequence[str] | None = None,
     target: str | None = None,
@@ -75,19 +76,23 @@ def search(
         predictors: As `eval.evaluate` takes them; by default acenas, gcn, random_forest and random_order.
         strategies: How the next batch is chosen: names ("half_random", "half_random:explore=0.3",
             "./my_strategy.py"), classes and instances derived from `Strategy`.
-        budget: Queries: labels that the search may see.
+        budget: Queries: labels that the search may see. A label of a shorter training is a part of one.
         rounds: Batches of the budget. If the budget does not divide evenly, the first ones are larger by one.
         final_top: Predicted best networks whose labels are seen after the last round, beyond the budget; by
             default 10, or none with objectives.
         twins: Whether another string of a queried network may be queried.
         regrets: Regrets to count the queries to, in the target's unit; by default 1, 0.5 and 0.2 where the
             target is in percent.
-        cost: Column with the training time of each network; by default the table's only train_time column.
+        cost: Column with the training time of each network; by default the table's only train_time column,
+            or the one with the epochs of the label.
         objectives: Columns to trade accuracy against, "latency:min" or "throughput:max" each. What is looked
             for is then the Pareto front; see `eval.search.fronts`.
         constraints: "params<1.0" each; only networks that fulfil all of them are picked.
         costs: "known" if the columns of objectives and constraints are known for every network beforehand,
             "measured" if only for those that were queried.
+        fidelities: Labels of shorter trainings for the strategies that query them (successive_halving,
+            hyperband), with the share of a full training that each costs; by default the columns called as
+            the label is, with their epochs.
         repeats: Repeats, each with its own first batch.
         datasets: Data sets of the benchmark; by default its first choice.
         target: Target that the picked network is evaluated on; "latency:min" where lower is better.
@@ -129,6 +134,7 @@ def search(
         objectives=objectives,
         constraints=constraints,
         costs=costs,
+        fidelities=fidelities,
         repeats=repeats,
         datasets=datasets,
         target=target,

@@ -112,6 +112,15 @@ class Options(ClusterFlags):
             "repeatable.",
         ),
     ] = None
+    fidelities: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN=SHARE,...",
+            help="Labels of shorter trainings, for strategies that query them, and the share of a full "
+            "training that each costs: acc_12=12/200. Default: columns called as the label is, with their "
+            "epochs at the end.",
+        ),
+    ] = None
     repeats: Annotated[int, typer.Option(min=1, help="Repeats, each with its own first batch.")] = 20
     list_: Annotated[bool, typer.Option("--list", help="List the strategies and their parameters.")] = False
 
@@ -140,6 +149,7 @@ def search(options: Options) -> None:
     from data.cli import to_stderr
     from eval.grid.session import Command
     from eval.search import search as run
+    from eval.search.describe import parse_shares
     from eval.search.report import print_search
 
     results = run(
@@ -155,6 +165,7 @@ def search(options: Options) -> None:
         constraints=options.constraint or (),
         costs=options.costs,
         against=options.against or (),
+        fidelities=parse_shares(options.fidelities) if options.fidelities else None,
         repeats=options.repeats,
         command=Command(["python", "-m", "eval.search", *sys.argv[1:]], as_mapping(options)),
         **options.arguments(),
@@ -174,7 +185,7 @@ def _print_list() -> None:
 
     for name, kind in REGISTRY.items():
         parameters = "".join(f" [{key}={value}]" for key, value in kind.defaults().items())
-        typer.echo(f"{name:15} {REGISTRY.describe(name)}{parameters}")
+        typer.echo(f"{name:18} {REGISTRY.describe(name)}{parameters}")
 
 
 command(app, search, Options)

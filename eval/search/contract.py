@@ -12,13 +12,14 @@ from data.errors import InputError
 from data.graphs import Graphs
 from eval.evaluator import Predicted
 from eval.search.asked import parse_strategies
-from eval.search.loop import SearchPool, run_steps
+from eval.search.loop import Repeat, SearchPool, run_steps
 from eval.search.strategies.base import Strategy
 from eval.search.trials import Schedule
 from predictors.contract import Finding
 from predictors.errors import describe_failure
 
 BUDGET, SEED = 12, 5
+SHARES = (0.05, 0.25)  # of shorter trainings, for strategies that query them
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,13 @@ class _Case:
     strategy: Strategy
     pool: SearchPool
 
-    def run(self, budget: int = BUDGET) -> list[int]:
-        """Search with random scores; return what was queried, as positions in the pool."""
+    def run(self, budget: int = BUDGET) -> list[list[int]]:
+        """Search with random scores; return the queried positions in the pool and lengths of training."""
+        repeat = self.search(budget)
+        return [repeat.queried.tolist(), repeat.levels.tolist()]
+
+    def search(self, budget: int = BUDGET) -> Repeat:
+        """Search with random scores."""
         rng = np.random.default_rng(SEED)
         scores, std = rng.random((2, 1, len(self.pool.rows)))
         (repeat,) = run_steps(
@@ -42,7 +48,7 @@ class _Case:
                 scores, std if self.strategy.uses_std else None, 0.0, 0.0
             ),
         )
-        return repeat.queried.tolist()
+        return repeat
 
 
 class _BrokenError(Exception):
@@ -72,6 +78,9 @@ def check_strategy(strategy: object, graphs: Graphs, labels: np.ndarray) -> list
     pool = SearchPool(np.arange(len(graphs)), graphs, networks, labels)
     if asked.strategy.uses_costs:
         pool = _with_costs(pool, 1)
+    if asked.strategy.uses_fidelities:
+        noise = np.random.default_rng(SEED).normal(0, np.ptp(labels) / 4, (len(SHARES), len(labels)))
+        pool = replace(pool, low=tuple(labels + noise), low_shares=SHARES)
     case = _Case(asked.strategy, pool)
     return [_run(rule, test, case) for rule, test in RULES.items()]
 
@@ -101,12 +110,25 @@ def _with_costs(pool: SearchPool, n: int, *, measured: bool = False) -> SearchPo
 
 def _check_choices(case: _Case) -> None:
     case.run()  # the loop itself rejects any other choice
-    _Case(case.strategy, replace(case.pool, networks=np.arange(len(case.pool.rows)))).run()
+    rows = np.arange(len(case.pool.rows))
+    _Case(case.strategy, replace(case.pool, networks=rows)).run()
 
 
 def _check_costs(case: _Case) -> None:
+    if case.strategy.uses_fidelities:
+        return  # searches for accuracy alone
     for n, measured in ((1, True), (2, False)):
         _Case(case.strategy, _with_costs(case.pool, n, measured=measured)).run()
+
+
+def _check_spending(case: _Case) -> None:
+    repeat = case.search()
+    spent = np.array(case.pool.shares)[repeat.levels].sum()
+    if spent > BUDGET + 1e-6:
+        raise _BrokenError(f"it spent {spent:.2f} full trainings of a budget of {BUDGET}")
+    trained = np.stack([repeat.levels, case.pool.networks[repeat.queried]])
+    if len(np.unique(trained, axis=1).T) < len(repeat.queried):
+        raise _BrokenError("it trained a network twice for the same length")
 
 
 def _check_last(case: _Case) -> None:
@@ -118,6 +140,7 @@ def _check_last(case: _Case) -> None:
         networks=case.pool.networks[few],
         labels=case.pool.labels[few],
         costs=None if case.pool.costs is None else case.pool.costs[few],
+        low=tuple(labels[few] for labels in case.pool.low),
     )
     _Case(case.strategy, pool).run(budget=pool.n_networks)
 
@@ -142,6 +165,7 @@ RULES: dict[str, Callable[[_Case], None]] = {
     "the constructor stores its parameters under their own names": _check_parameters,
     "it chooses as many candidates as asked for, from distinct networks": _check_choices,
     "it can choose where costs are traded against accuracy, known or measured": _check_costs,
+    "it keeps to the budget and trains no network twice for one length": _check_spending,
     "it can choose the last candidates": _check_last,
     "the same seed gives the same choices": _check_seed,
     "it leaves the global random state alone": _check_global_state,

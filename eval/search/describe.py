@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 
+from data.errors import InputError
 from eval.search.fronts import Fronts
 from eval.search.goals import NO_GOALS, Goals
 from eval.search.loop import batch_sizes, build_pool
@@ -78,6 +80,39 @@ def describe_goals(task: Task, goals: Goals) -> list[str]:
             + (f"; {goals.costlier:,} that cost more than a twin take no part" if goals.costlier else "")
         )
     return lines
+
+
+def describe_fidelities(trials: Sequence[SearchTrial]) -> list[str]:
+    """Return a line for each task with strategies that query shorter trainings: which, and what they cost."""
+    lines = []
+    for each in trials:
+        if not each.fidelities:
+            continue
+        task = each.trial.task
+        known = ", ".join(f"{low.name} ({low.share:.3g} of a query)" for low in each.fidelities)
+        by = {other.asked.title for other in trials if other.fidelities and other.trial.task is task}
+        lines.append(
+            f"{task.bench.info.key} {task.dataset}: shorter trainings for {', '.join(sorted(by))}: {known}. "
+            f"The budget is {task.train_size} full trainings, shorter ones count by their epochs, and only "
+            "networks that were trained in full are picked"
+        )
+    return list(dict.fromkeys(lines))
+
+
+def parse_shares(text: str) -> dict[str, float]:
+    """Return the share of a full training by label from "acc_12=12/200,acc_50=0.25".
+
+    Raises:
+        InputError: Not of this form.
+    """
+    shares: dict[str, float] = {}
+    for item in text.split(","):
+        name, _, share = item.partition("=")
+        try:
+            shares[name.strip()] = float(Fraction(share.strip()))
+        except (ValueError, ZeroDivisionError):
+            raise InputError(f"'{item}' is not COLUMN=SHARE such as acc_12=12/200 or acc_50=0.25") from None
+    return shares
 
 
 def describe_unsourced(trials: Sequence[SearchTrial]) -> list[str]:

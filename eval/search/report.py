@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from data.published import get_published_searches
 from eval.report.notices import get_notices
 from eval.report.numbers import NONE, half_width, number, seconds
 from eval.report.numbers import repeats as count_repeats
@@ -32,6 +35,9 @@ from eval.stats import mean_interval
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+HOURS_POINTS = 200  # of a curve against training time
 
 
 def decidable(summaries: Sequence[SearchSummary]) -> bool:
@@ -88,6 +94,14 @@ def _table(columns: dict[str, list[SearchSummary]]) -> TextTable:
         f"{first.labels_seen} labels seen, {count_repeats(first.repeats)}"
     )
     rows = [[columns["regret"][i].searcher, *(_entry(column[i]) for column in shown)] for i in order]
+    target, regret = columns[first.target][0], columns["regret"][0]
+    best = target.mean + target.direction * regret.mean  # of the table: regret is what a target lacks of it
+    full = {
+        first.target: first.full_information,
+        "regret": target.direction * (best - first.full_information),
+    }
+    known = [number(full[c[0].metric], 3) if c[0].metric in full else "" for c in shown]
+    rows.append([f"every {first.label} known", *known])
     directions = [0, *(column[0].direction for column in shown)]
     return TextTable(title, ["search", *(column[0].metric for column in shown)], rows, directions)
 
@@ -117,6 +131,37 @@ def get_picks(rows: Sequence[Row]) -> list[TextTable]:
                 lines.append([searcher, str(times), *shown, str(at), picked[at]["best_name"]])
         header = ["search", "repeats", first["label"], first["target"], "regret", "row", "architecture"]
         tables.append(TextTable(f"Networks picked: {first['bench']} {first['dataset']}", header, lines))
+    return tables
+
+
+def get_published(rows: Sequence[Row]) -> list[TextTable]:
+    """Return published searches of each task with the rule by which they pick, and full information."""
+    tables = []
+    for runs in group_runs(rows).values():
+        first = runs[0].first
+        found = get_published_searches(first["bench"], first["dataset"], "test_acc")
+        if not found:
+            continue
+        lines = [
+            [
+                each.method,
+                NONE if each.queries is None else str(each.queries),
+                NONE if each.value is None else number(each.value, 3),
+                each.seen or "unknown",
+                each.rule,
+                each.source,
+                each.note,
+            ]
+            for each in found
+        ]
+        full = number(first["full_information"], 3)
+        rule = f"selecting by {first['label']} with full information, in this table"
+        lines.append(
+            [rule, str(first["n_table"]), full, first["label"], "best label of all", "this table", ""]
+        )
+        header = ["search", "queries", "test_acc", "label seen", "picked by", "source", "note"]
+        title = f"Published, not measured here: {first['bench']} {first['dataset']}"
+        tables.append(TextTable(title, header, lines))
     return tables
 
 
@@ -154,37 +199,102 @@ def get_all_plots(results: SearchResults) -> list[Plot]:
 
 
 def get_plots(rows: Sequence[Row]) -> list[Plot]:
-    """Return one plot for each task: mean regret after each query with its interval."""
-    return [_plot(runs) for runs in group_runs(rows).values()]
+    """Return plots for each task: regret and target of the network picked, with intervals.
+
+    They are drawn against the labels seen, and against training time where the table has times.
+    """
+    plots = []
+    for runs in group_runs(rows).values():
+        plots += [_plot_queries(runs, *kind) for kind in _KINDS]
+        if runs[0].first["cost_unit"] == "s":
+            plots += [_plot_hours(runs, *kind) for kind in _KINDS]
+    return plots
 
 
-def _plot(runs: Sequence[Runs]) -> Plot:
-    first, series = runs[0].first, []
-    for each, name in zip(runs, name_searches(runs), strict=True):
-        intervals = [mean_interval(of_query) for of_query in each.regret.T]
-        series.append(
-            Series(
-                name=name,
-                x=list(range(1, len(intervals) + 1)),
-                y=finite([interval.mean for interval in intervals]),
-                low=finite([max(interval.low, 0.0) for interval in intervals]) if len(each.rows) > 1 else (),
-                high=finite([interval.high for interval in intervals]) if len(each.rows) > 1 else (),
-            )
-        )
+_KINDS = (("search", "regret"), ("target", "target"))  # name of the plot, attribute of a course
+
+
+def _plot_queries(runs: Sequence[Runs], name: str, kind: str) -> Plot:
+    first, end = runs[0].first, runs[0].regret.shape[1]
+    points = np.arange(1, end + 1, dtype=float)
+    series = [
+        _curve(title, [c.at(getattr(c, kind), c.seen, points) for c in each.courses], points, kind)
+        for each, title in zip(runs, name_searches(runs), strict=True)
+    ]
+    full = all(len(c.seen) == end for each in runs for c in each.courses)
     # The first few networks are poor whatever the search: the axis begins where half a batch is seen.
-    top = max(float(each.regret[:, (runs[0].ends[0] - 1) // 2].mean()) for each in runs)
+    start = (runs[0].ends[0] - 1) // 2
     return Plot(
-        name=slug("search", first["bench"].rpartition("/")[2], first["dataset"], first["target"]),
-        caption=f"{first['bench']} {first['dataset']}: regret of the network picked so far by "
-        f"{first['label']} (lower is better; dotted lines end a round)",
-        x_title=f"{first['label']} labels seen",
-        y_title=f"regret of {first['target']}",
+        name=slug(name, first["bench"].rpartition("/")[2], first["dataset"], first["target"]),
+        caption=f"{_describe_plot(first, kind)}; dotted lines end a round)",
+        x_title=f"{first['label']} labels seen" if full else "queries, in full trainings",
+        y_title=_name_axis(first, kind),
         series=series,
-        y_range=(0.0, 1.2 * top or 1.0),
+        y_range=_find_range(series, start, kind),
         bands=True,
         markers=False,
-        rules=[end + 0.5 for end in runs[0].ends[:-1]],
+        rules=[e + 0.5 for e in runs[0].ends[:-1]],
     )
+
+
+def _plot_hours(runs: Sequence[Runs], name: str, kind: str) -> Plot:
+    first = runs[0].first
+    points = np.linspace(0, max(c.cost[-1] for each in runs for c in each.courses), HOURS_POINTS + 1)[1:]
+    series = [
+        _curve(title, [c.at(getattr(c, kind), c.cost, points) for c in each.courses], points / 3600, kind)
+        for each, title in zip(runs, name_searches(runs), strict=True)
+    ]
+    return Plot(
+        name=slug(name, "hours", first["bench"].rpartition("/")[2], first["dataset"], first["target"]),
+        caption=f"{_describe_plot(first, kind)})",
+        x_title="training time of all queries, hours",
+        y_title=_name_axis(first, kind),
+        series=series,
+        y_range=_find_range(series, HOURS_POINTS // 20, kind),
+        bands=True,
+        markers=False,
+    )
+
+
+def _curve(name: str, repeats: Sequence[np.ndarray], x: np.ndarray, kind: str) -> Series:
+    """Return the mean of (points,) values of each repeat, with its interval, where all repeats have one."""
+    values = np.array(repeats)
+    known = np.isfinite(values).all(0)
+    intervals = [mean_interval(column) for column in values[:, known].T]
+    floor = 0.0 if kind == "regret" else -np.inf
+    several = len(repeats) > 1
+    return Series(
+        name=name,
+        x=x[known].tolist(),
+        y=finite([interval.mean for interval in intervals]),
+        low=finite([max(interval.low, floor) for interval in intervals]) if several else (),
+        high=finite([interval.high for interval in intervals]) if several else (),
+    )
+
+
+def _describe_plot(first: Row, kind: str) -> str:
+    shown = "regret" if kind == "regret" else first["target"]
+    better = "higher" if kind == "target" and first["direction"] > 0 else "lower"
+    return (
+        f"{first['bench']} {first['dataset']}: {shown} of the network picked so far by {first['label']} "
+        f"({better} is better"
+    )
+
+
+def _name_axis(first: Row, kind: str) -> str:
+    return f"regret of {first['target']}" if kind == "regret" else first["target"]
+
+
+def _find_range(series: Sequence[Series], start: int, kind: str) -> tuple[float, float] | None:
+    """Return the range of y without the poor networks before the point `start`; None for no values."""
+    ys = [[y for y in each.y[min(start, len(each.y) - 1) :] if y is not None] for each in series if each.y]
+    if not (values := [y for each in ys for y in each]):
+        return None
+    low, high = min(values), max(values)
+    if kind == "regret":
+        return 0.0, 1.2 * high or 1.0
+    margin = 0.1 * (high - low) or 1.0
+    return low - margin, high + margin
 
 
 def render(results: SearchResults, format_: str) -> str:
@@ -219,6 +329,10 @@ def write_search(path: Path, results: SearchResults) -> None:
     summaries = results.summaries()
     tables, below = _get_main(results, summaries)
     front = has_fronts(results.rows)
+    if front:
+        tables += get_found_fronts(results.rows)
+    else:
+        tables += [*get_published(results.rows), *get_picks(results.rows)]
     write_page(
         path,
         title=results.title,
@@ -226,7 +340,7 @@ def write_search(path: Path, results: SearchResults) -> None:
         notices=get_notices(results.rows),
         notes=results.notes,
         plots=get_all_plots(results),
-        tables=[*tables, *(get_found_fronts(results.rows) if front else get_picks(results.rows))],
+        tables=tables,
         legend=below,
         settings={key: value for key, value in results.settings.items() if key != "fronts"},  # long
     )

@@ -10,19 +10,22 @@ from eval.search.fronts import Fronts
 from eval.search.loop import Searched, Trace
 from eval.search.trials import SearchTrial
 
-SCHEMA = 3
+SCHEMA = 4
 Row = dict[str, Any]
 
 
 def build_rows(trial: SearchTrial, searched: Searched) -> list[Row]:
     """Return one row for each repeat and query of a trial.
 
-    `best_row` is the network that the label picks among those queried so far, `regret` how far its target is
-    from the table's best, `better` how many of the `n_table` architectures have a better target, `cost` the
-    training of all of them. Labels and targets are in the table's unit;
-    `direction` says whether a larger (1) or smaller (-1) target is better. Under constraints only networks
-    that fulfil them are picked, and the table's best is the best of these; `best_row` is -1, with the worst
-    of these as the pick, until one was queried. With costs, `eval.search.fronts` adds its own.
+    `best_row` is the network that the label picks among those trained in full so far, `regret` how far its
+    target is from the table's best, `better` how many of the `n_table` architectures have a better target;
+    they are None until a network was trained in full. Under constraints only networks that fulfil them are
+    picked, and the table's best is the best of these; where a search may query others, `best_row` is -1,
+    with the worst of these as the pick, until one was queried. `full_information` is the target of the
+    network that the label picks when it is known of all. `share` is what the query costs in full trainings,
+    `labels_seen` the full trainings that all queries so far cost, `cost` the same in the unit of times.
+    Labels and targets are in the table's unit; `direction` says whether a larger (1) or smaller (-1) target
+    is better. With objectives, `eval.search.fronts` adds its own.
     """
     rows: list[Row] = []
     common, values = _describe(trial, searched), _Values(trial)
@@ -44,14 +47,43 @@ class _Values:
         self.label_sign, self.target_sign = (
             bench.label_column(task.dataset, name).direction for name in (task.label, task.target)
         )
-        self.cost = bench.table.values(trial.cost) if trial.cost else np.ones(len(bench))
+        cost = bench.table.values(trial.cost) if trial.cost else np.ones(len(bench))
+        self.fidelities = trial.fidelities
+        self.costs = [
+            bench.table.values(each.seconds) if trial.cost and each.seconds else each.share * cost
+            for each in trial.fidelities
+        ]
+        self.costs.append(cost)
         self.names = bench.row_names
         self.feasible = trial.goals.get_feasible(len(bench))
         self.fronts = Fronts(task, trial.goals) if trial.goals.objectives else None
         answers = np.flatnonzero(np.isfinite(task.truth) & np.isfinite(self.labels) & self.feasible)
-        self.worst = int(answers[np.argmin(task.truth[answers])])
+        self.fallback = int(answers[np.argmin(task.truth[answers])]) if trial.goals.measured else None
+        self.full_information = self.target_sign * float(task.truth[answers[np.argmax(self.labels[answers])]])
         self.sorted_truth = np.sort(task.truth[np.isfinite(task.truth) & self.feasible])
         self.most = float(self.sorted_truth[-1])
+
+    def describe_query(self, row: int, level: int) -> Row:
+        """Return the label that a query of a level saw, and its share of a full training."""
+        if level == len(self.fidelities):
+            return {"share": 1.0, "label_value": self.label_sign * float(self.labels[row])}
+        fidelity = self.fidelities[level]
+        return {"share": fidelity.share, "label_value": self.label_sign * float(fidelity.values[row])}
+
+    def describe_pick(self, picked: int | None) -> Row:
+        """Return what is known of the network picked so far, if there is one."""
+        best = self.fallback if picked is None else picked
+        if best is None:
+            names = ("row", "name", "label_value", "by_label_target")
+            return {f"best_{name}": None for name in names} | {"regret": None, "better": None}
+        return {
+            "best_row": -1 if picked is None else picked,
+            "best_name": "" if picked is None else self.names[picked],
+            "best_label_value": self.label_sign * float(self.labels[best]),
+            "best_by_label_target": self.target_sign * float(self.truth[best]),
+            "regret": self.most - float(self.truth[best]),
+            "better": self.count_better(best),
+        }
 
     def count_better(self, row: int) -> int:
         """Return how many architectures have a better target than the one of a row."""
@@ -88,30 +120,29 @@ def _describe(trial: SearchTrial, searched: Searched) -> Row:
 
 
 def _trace_rows(trace: Trace, values: _Values, common: Row) -> list[Row]:
-    labels, truth = values.labels, values.truth
     rows: list[Row] = []
-    picked, best, spent = -1, values.worst, 0.0
-    for query, row in enumerate(trace.rows.tolist()):
-        if values.feasible[row] and (picked < 0 or labels[row] > labels[best]):
-            picked = best = row
-        spent += float(values.cost[row])
+    picked, seen, spent = None, 0.0, 0.0
+    for query, (row, level) in enumerate(zip(trace.rows.tolist(), trace.levels.tolist(), strict=True)):
+        able = level == len(values.fidelities) and values.feasible[row]
+        if able and (picked is None or values.labels[row] > values.labels[picked]):
+            picked = row
+        queried = values.describe_query(row, level)
+        seen += queried["share"]
+        spent += float(values.costs[level][row])
         rows.append(
             {
                 **common,
                 "round": int(trace.rounds[query]),
                 "query": query + 1,
+                "queries": len(trace.rows),
                 "row": row,
                 "name": values.names[row],
-                "label_value": values.label_sign * float(labels[row]),
-                "target_value": values.target_sign * float(truth[row]),
-                "best_row": picked,
-                "best_name": values.names[picked] if picked >= 0 else "",
-                "best_label_value": values.label_sign * float(labels[best]),
-                "best_by_label_target": values.target_sign * float(truth[best]),
-                "regret": values.most - float(truth[best]),
-                "better": values.count_better(best),
+                **queried,
+                "target_value": values.target_sign * float(values.truth[row]),
+                **values.describe_pick(picked),
                 "n_table": len(values.sorted_truth),
-                "labels_seen": query + 1,
+                "full_information": values.full_information,
+                "labels_seen": round(seen, 6),
                 "cost": spent,
                 "seconds": float(trace.seconds[query]),
             }

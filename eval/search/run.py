@@ -88,6 +88,7 @@ def save(trial: SearchTrial, searched: Searched, store: Store) -> None:
             "row": np.concatenate([trace.rows for trace in searched.traces]).astype(np.int32),
             "round": np.concatenate([trace.rounds for trace in searched.traces]).astype(np.int32),
             "seconds": np.concatenate([trace.seconds for trace in searched.traces]),
+            "level": np.concatenate([trace.levels for trace in searched.traces]).astype(np.int8),
         }
     )
     extra = {
@@ -106,9 +107,7 @@ def load(trial: SearchTrial, store: Store) -> Searched | None:
     if (found := store.load(trial.id)) is None:
         return None
     stored, extra = found
-    repeat, row, round_, seconds = (stored[name].to_numpy() for name in ("repeat", "row", "round", "seconds"))
-    traces = [
-        Trace(row[repeat == each], round_[repeat == each], seconds[repeat == each])
-        for each in trial.trial.repeats
-    ]
+    repeat = stored["repeat"].to_numpy()
+    columns = [stored[name].to_numpy() for name in ("row", "round", "seconds", "level")]
+    traces = [Trace(*(column[repeat == each] for column in columns)) for each in trial.trial.repeats]
     return Searched(traces, **extra["measured"])

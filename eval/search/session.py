@@ -14,6 +14,7 @@ import numpy as np
 from joblib import cpu_count
 
 from benchmarks.base import Benchmark
+from benchmarks.fidelities import Fidelity, get_fidelities, list_benchmarks
 from data.errors import InputError
 from data.names import check_name
 from eval.grid.entries import Asked, build_entries, parse
@@ -33,7 +34,12 @@ from eval.grid.tasks import build_tasks
 from eval.provenance import code_hash
 from eval.results import write_settings
 from eval.search.asked import AskedStrategy, parse_strategies
-from eval.search.describe import describe_goals, describe_task, describe_unsourced
+from eval.search.describe import (
+    describe_fidelities,
+    describe_goals,
+    describe_task,
+    describe_unsourced,
+)
 from eval.search.front_rows import FRONTS
 from eval.search.front_summary import check_against
 from eval.search.fronts import Fronts
@@ -127,6 +133,7 @@ def build_search_plan(
     seed: int,
     offline: bool,
     table: TableOptions | None,
+    fidelities: Mapping[str, float] | None = None,
 ) -> SearchPlan:
     """Resolve what `eval.search.search` is asked for, and log what a reader has to know.
 
@@ -146,6 +153,7 @@ def build_search_plan(
     for each in loaded:
         tasks = _build_tasks(each, as_list(datasets), label, budget, seed)
         goals = {id(task): wanted.resolve(task, twins=twins) for task in tasks}
+        shorter = [_find_fidelities(task, by, fidelities) for task in tasks]
         for task in tasks:
             own_goals = goals[id(task)]
             check_size(task, schedule, build_pool(task, twins=twins, goals=own_goals), own_goals)
@@ -153,8 +161,8 @@ def build_search_plan(
         entries = build_entries(
             own, tasks, weak=each.weak, encoder=str(encoder or ""), encoder_hash=encoder_hash
         )
-        column = _choose_cost(cost, each.bench)
-        for task in tasks:
+        for task, low in zip(tasks, shorter, strict=True):
+            column = _choose_cost(cost, task)
             trials += build_search_trials(
                 task,
                 entries,
@@ -164,6 +172,7 @@ def build_search_plan(
                 code=code,
                 cost=column,
                 goals=goals[id(task)],
+                fidelities=low,
             )
     trials, unsure = _leave_out_unsure(trials)
     notes = [*unsure, *_describe(trials, loaded, schedule)]
@@ -259,7 +268,12 @@ def check_strategies(
                 f"strategy '{each.title}' trades accuracy against costs: name one as an objective, e.g. "
                 "flops:min"
             )
-    if schedule.rounds == 1 and (len(strategies) > 1 or strategies[0].strategy.changed()):
+        if each.strategy.uses_fidelities and (wanted.objectives or wanted.measured):
+            raise InputError(
+                f"strategy '{each.title}' looks for accuracy alone: leave out objectives and measured costs"
+            )
+    strategies = [each for each in strategies if not each.strategy.uses_fidelities]
+    if schedule.rounds == 1 and strategies and (len(strategies) > 1 or strategies[0].strategy.changed()):
         raise InputError(
             f"{', '.join(each.title for each in strategies)}: in a search of one round every query is drawn "
             "at random, so a strategy would have no effect; spend the budget in 2 rounds or more"
@@ -305,15 +319,42 @@ def _build_tasks(
     return [replace(task, train_size=budget) for task in tasks]
 
 
-def _choose_cost(asked: str | None, bench: Benchmark) -> str:
+def _find_fidelities(
+    task: Task, strategies: Sequence[AskedStrategy], shares: Mapping[str, float] | None
+) -> list[Fidelity]:
+    """Return the labels of shorter trainings, if a strategy uses them.
+
+    Raises:
+        InputError: There are none, or no strategy uses those that are named.
+    """
+    users = [each.title for each in strategies if each.strategy.uses_fidelities]
+    if not users:
+        if shares:
+            raise InputError("labels of shorter trainings would have no effect: no strategy uses them")
+        return []
+    if found := get_fidelities(task.bench, task.dataset, task.label, shares):
+        return found
+    raise InputError(
+        f"{', '.join(users)}: needs labels of shorter trainings; {task.bench.info.key} {task.dataset} has "
+        f"none for {task.label}. Benchmarks that have them: {', '.join(list_benchmarks())}. In a table of "
+        "your own, name them with the share of a full training that each costs: fidelities acc_12=12/200"
+    )
+
+
+def _choose_cost(asked: str | None, task: Task) -> str:
     """Return the column of training times; "" if the table has none, or several and none was asked for.
+
+    Of several the one with the epochs of the label is taken: train_time_50 for valid_acc_50.
 
     Raises:
         UnknownNameError: The table has no such column.
         InputError: The column lacks the time of some network.
     """
+    bench = task.bench
     found = [name for name in bench.table.names if name.startswith(_TIME)]
-    name = asked or (found[0] if len(found) == 1 else "")
+    epochs = bench.label_column(task.dataset, task.label).name.rpartition("_")[2]
+    own = f"{_TIME}_{epochs}"
+    name = asked or (own if own in found else found[0] if len(found) == 1 else "")
     if name:
         check_name("column", name, bench.table.names)
         missing = np.flatnonzero(~np.isfinite(bench.table.values(name)))
@@ -341,6 +382,7 @@ def _describe(trials: Sequence[SearchTrial], loaded: Sequence[Loaded], schedule:
     for task, goals in tasks.items():
         notes.append(describe_task(task, schedule, name_bench=len(loaded) > 1, goals=goals))
         notes += describe_goals(task, goals)
+    notes += describe_fidelities(trials)
     notes += describe_unsourced(trials)
     for note in notes:
         _log.info(note)

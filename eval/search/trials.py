@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
+from benchmarks.fidelities import Fidelity
 from eval.search.asked import AskedStrategy
 from eval.search.goals import NO_GOALS, Goals
-from eval.task import Entry, Task, Trial, digest, get_blocks
+from eval.task import Entry, Task, Trial, digest, get_blocks, hash_arrays
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class SearchTrial:
         asked: The strategy.
         cost: Column of the table with training times, for the rows; "" to count trainings.
         goals: Costs to trade accuracy against, and constraints to keep to.
+        fidelities: Labels of shorter trainings that the strategy queries too, the cheapest first.
     """
 
     trial: Trial
@@ -43,12 +46,17 @@ class SearchTrial:
     asked: AskedStrategy
     cost: str = ""
     goals: Goals = NO_GOALS
+    fidelities: tuple[Fidelity, ...] = ()
 
     @cached_property
     def identity(self) -> dict[str, Any]:
         """Everything that determines the queries."""
-        own = {"schedule": asdict(self.schedule), "strategy": self.asked.content}
+        own: dict[str, Any] = {"schedule": asdict(self.schedule), "strategy": self.asked.content}
         own |= {"goals": self.goals.content} if self.goals else {}
+        if self.fidelities:
+            own["fidelities"] = [
+                [each.name, each.share, hash_arrays(each.values)] for each in self.fidelities
+            ]
         return {**self.trial.identity, "search": own}
 
     @cached_property
@@ -72,10 +80,18 @@ def build_search_trials(
     code: str,
     cost: str,
     goals: Goals = NO_GOALS,
+    fidelities: Sequence[Fidelity] = (),
 ) -> list[SearchTrial]:
     """Return every trial of a task, ordered by strategy, entry and repeat; `code` is the loop's hash."""
     return [
-        SearchTrial(Trial(task, entry, block, code), schedule, asked, cost, goals)
+        SearchTrial(
+            Trial(task, entry, block, code),
+            schedule,
+            asked,
+            cost,
+            goals,
+            tuple(fidelities) if asked.strategy.uses_fidelities else (),
+        )
         for asked in strategies
         for entry in entries
         for block in get_blocks(repeats)

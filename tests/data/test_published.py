@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks import REGISTRY
-from data.published import Published, get_published, load_published
+from data.published import Published, get_published, get_published_searches, load_published
 from data.split import LABELS, PROTOCOLS
 from eval.metrics import METRICS
 
@@ -44,3 +44,20 @@ def test_selected_figures() -> None:
     assert graf == {"kendall_tau": 0.820, "spearman": 0.953, "ndcg_pow@1000": 0.935}
     assert len(get_published("nb101", "cifar10", "acenas", train_size=424)) == 12
     assert get_published("macro") == []
+
+
+def test_published_searches_carry_their_rule() -> None:
+    for task in (("nb101", "cifar10", "test_acc"), ("nb201", "cifar10", "test_acc")):
+        for figure in get_published_searches(*task):
+            assert figure.rule
+            assert figure.source
+            assert figure.note
+            assert figure.url.startswith("https://")
+            assert figure.seen in ("", *LABELS)
+            assert (figure.queries is None) == (figure.value is None)
+            assert figure.value is None or 90 < figure.value < 95
+    found = {figure.method: (figure.queries, figure.value) for figure in get_published_searches(*task)}
+    assert found == {"WeakNAS": (None, None), "arch2vec": (None, None)}
+    bananas = [f for f in get_published_searches("nb101", "cifar10", "test_acc") if f.method == "BANANAS"]
+    assert [(f.queries, f.value) for f in bananas] == [(150, 94.077)]
+    assert get_published_searches("macro", "cifar10", "test_acc") == []

@@ -17,6 +17,7 @@ import pytest
 
 from benchmarks import load
 from benchmarks.base import Benchmark
+from benchmarks.fidelities import get_fidelities
 from data.cli import run_cli
 from data.errors import AcerankError, InputError, UnknownNameError
 from data.table import Table
@@ -42,9 +43,11 @@ from eval.stats import paired_pvalue
 from eval.task import Task, Trial
 
 ROWS = 300
+SHORT = {"valid_acc_12": 0.06}
 JSON_KEYS = {
     "bench", "dataset", "target", "label", "strategy", "predictor", "searcher", "metric", "unit", "direction",
     "mean", "ci_low", "ci_high", "repeats", "reached", "budget", "labels_seen", "best", "tied",
+    "full_information",
 }  # fmt: skip
 ROW_KEYS = {
     "predictor", "strategy", "repeat", "round", "query", "row", "label_value", "target_value", "trial",
@@ -82,7 +85,9 @@ def write(path: Path, nb201: Benchmark, **more: np.ndarray) -> Path:
     rows = rng.permutation(len(nb201))[:ROWS]
     valid, test = (nb201.target("cifar10", name)[rows] for name in ("valid_acc", "test_acc"))
     arch = [nb201.table.column("arch")[int(row)].as_py() for row in rows]
+    early = valid + rng.normal(0, 3, ROWS)
     columns = {"arch": arch, "valid_acc": valid, "test_acc": test, "flops": valid + rng.normal(0, 1, ROWS)}
+    columns["valid_acc_12"] = early
     Table(pa.table({**columns, **more})).write(path)
     return path
 
@@ -116,7 +121,9 @@ def make_trial(
     plan = replace(Schedule(rounds=3, final_top=4, twins=False), **schedule)
     asked = parse_strategies(strategy)[0]
     goals = Wanted.parse("flops:min", (), "known").resolve(task) if asked.strategy.uses_costs else NO_GOALS
-    return SearchTrial(Trial(task, entry, tuple(range(repeats))), plan, asked, goals=goals)
+    low = get_fidelities(mine, "table", "valid_acc", SHORT) if asked.strategy.uses_fidelities else ()
+    block = Trial(task, entry, tuple(range(repeats)))
+    return SearchTrial(block, plan, asked, goals=goals, fidelities=tuple(low))
 
 
 def ranker_for(strategy: str) -> str:
@@ -153,8 +160,11 @@ def without_times(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 # What is queried.
 
 
+FULL = [name for name in names() if not get(name).uses_fidelities]
+
+
 @pytest.mark.parametrize("twins", [False, True])
-@pytest.mark.parametrize("strategy", names())
+@pytest.mark.parametrize("strategy", FULL)
 def test_budget_is_kept_and_no_network_queried_twice(mine: Benchmark, strategy: str, twins: bool) -> None:
     traces = run_search(mine, ranker_for(strategy), strategy, twins=twins)
     for trace in traces:
@@ -245,7 +255,7 @@ def test_explore_is_the_random_share(mine: Benchmark) -> None:
 def test_all_strategies_share_the_first_batch(mine: Benchmark) -> None:
     firsts = {
         tuple(tuple(trace.rows[:8]) for trace in run_search(mine, predictor, name))
-        for name in names()
+        for name in FULL
         for predictor in (("gaussian_process",) if get(name).uses_std else ("random_order", PERFECT))
     }
     assert len(firsts) == 1
@@ -305,7 +315,7 @@ def test_a_view_shows_labels_of_queried_rows_only(mine: Benchmark, monkeypatch: 
     for view in seen:
         assert set(vars(view)) == {
             "graphs", "candidates", "networks", "scores", "queried", "labels", "std", "queried_scores",
-            "budget", "costs", "predicted_costs", "scale",
+            "budget", "costs", "predicted_costs", "scale", "levels", "rung",
         }  # fmt: skip
         assert view.labels.tolist() == labels[view.queried].tolist()
         assert not np.isin(view.candidates, view.queried).any()
@@ -451,6 +461,7 @@ def row(repeat: int, query: int, regret: float, predictor: str = "a") -> dict[st
         "repeat": repeat, "round": (query - 1) // 2, "query": query, "regret": regret,
         "better": int(10 * regret), "n_table": 3000,
         "best_by_label_target": 10 - regret, "labels_seen": query, "cost": 2.0 * query, "seconds": 0.5,
+        "share": 1.0, "full_information": 9.5, "queries": 2, "final_top": 0,
     }  # fmt: skip
 
 

@@ -26,7 +26,7 @@ def _is_strategy(member: object) -> bool:
 REGISTRY: Registry[type[Strategy]] = Registry(
     "strategy",
     package="eval.search.strategies",
-    skip=frozenset({"base"}),
+    skip=frozenset({"base", "multi_fidelity"}),
     group="acerank.strategies",
     is_member=_is_strategy,
 )

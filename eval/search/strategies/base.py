@@ -32,6 +32,21 @@ class PredictedCosts:
 
 
 @dataclass(frozen=True)
+class Rung:
+    """A batch of trainings of one length.
+
+    Attributes:
+        level: Length of the trainings: 0 for the shortest; the last one are full trainings.
+        size: How many.
+        fresh: Whether a bracket begins here: networks are drawn, not promoted from the rung before.
+    """
+
+    level: int
+    size: int
+    fresh: bool = False
+
+
+@dataclass(frozen=True)
 class View:
     """What a strategy sees: never the label of an architecture that was not queried, never a test label.
 
@@ -51,6 +66,10 @@ class View:
         predicted_costs: What the predictor says of the candidates' costs, if they are not known and the
             strategy `uses_costs`; else None.
         scale: From labels to the unit of the scores, and back; None if the predictor was not asked.
+        levels: (q,) length of the training behind each label, if the strategy `uses_fidelities`; else None.
+            A row is then there once for each length that it was trained for, with labels that only compare
+            within a length, and candidates are networks that were not trained for the length being asked for.
+        rung: What is being asked for, if the strategy `uses_fidelities`; else None.
     """
 
     graphs: Graphs
@@ -65,6 +84,8 @@ class View:
     costs: np.ndarray | None = None
     predicted_costs: PredictedCosts | None = None
     scale: LabelScale | None = None
+    levels: np.ndarray | None = None
+    rung: Rung | None = None
 
     def random(self, size: int, rng: np.random.Generator) -> np.ndarray:
         """Return `size` candidates drawn at random, from distinct networks."""
@@ -119,6 +140,7 @@ class Strategy(Parametrised):
             label at once.
         uses_std: Whether it needs to know how sure the predictor is.
         uses_costs: Whether it needs costs to trade accuracy against.
+        uses_fidelities: Whether it also queries labels of shorter trainings; see `MultiFidelity`.
     """
 
     role: ClassVar[str] = "strategy"
@@ -127,6 +149,7 @@ class Strategy(Parametrised):
     uses_scores: ClassVar[bool] = True
     uses_std: ClassVar[bool] = False
     uses_costs: ClassVar[bool] = False
+    uses_fidelities: ClassVar[bool] = False
 
     @classmethod
     def _owner(cls) -> str:
