@@ -170,6 +170,7 @@ def _summarise(runs: FrontRuns, searcher: str, measure: _Measure, *, best: bool,
         reached=None if measure.reached is None else float(measure.reached.mean()),
         budget=first["budget"],
         labels_seen=runs.rows[0]["labels_seen"],
+        full_information=first["full_information"],
         best=best,
         tied=tied,
     )
