@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from data.errors import InputError
+from data.spaces.codes import CodeSpace
 from eval.choose.pareto import crowding, front_ranks
 from eval.search.strategies.base import Strategy, View
 from eval.search.strategies.evolution import find_neighbours
@@ -15,8 +16,8 @@ from eval.search.strategies.evolution import find_neighbours
 class ParetoEvolution(Strategy):
     """Ageing evolution whose tournaments compare Pareto fronts, then how lonely a network is on its front.
 
-    A mutation is a candidate that differs from its parent in one operation; a parent without such a candidate
-    has a random child.
+    A mutation is a candidate whose code differs from its parent's in one place; a parent without such a
+    candidate has a random child.
 
     Source: Real et al., AAAI 2019 (ageing evolution); Deb et al., NSGA-II, 2002 (ranks and crowding).
     """
@@ -56,8 +57,25 @@ class ParetoEvolution(Strategy):
         for _ in range(size):
             drawn = rng.permutation(len(alive))[: self.tournament]
             parent = int(alive[drawn[np.argmin(fitness[drawn])]])
-            near = view.candidates[find_neighbours(view.graphs, parent)[view.candidates]]
+            near = self._find_near(view, parent)
             child = int(rng.choice(near) if len(near) else view.random(1, rng)[0])
             children.append(child)
             view = view.without(np.array([child]))
         return np.array(children, int)
+
+    def _find_near(self, view: View, parent: int) -> np.ndarray:
+        """Return the candidates that are the network of a code that differs from the parent's in one place.
+
+        Networks, not codes, are compared: the cheapest code of a neighbour may differ in more places. Where
+        a space has no codes, they differ in one operation.
+        """
+        space = view.graphs.space
+        if not isinstance(space, CodeSpace):
+            return view.candidates[find_neighbours(view.graphs, parent)[view.candidates]]
+        if not hasattr(self, "hashes_"):
+            self.codes_, self.hashes_ = space.code(view.graphs), view.graphs.canonical_hash()
+        places = np.repeat(np.arange(len(space.choices)), space.choices)
+        codes = np.tile(self.codes_[parent], (len(places), 1))
+        codes[np.arange(len(places)), places] = np.concatenate([np.arange(n) for n in space.choices])
+        near = space.graphs(codes[space.valid(codes)]).canonical_hash()
+        return view.candidates[np.isin(self.hashes_[view.candidates], near)]
