@@ -11,7 +11,11 @@ from predictors.forest_spread import sum_out_of_bag
 
 def test_trees_are_scikit_learns() -> None:
     rng = np.random.default_rng(0)
-    inputs, asked, y = rng.integers(0, 4, (40, 9)).astype(float), rng.normal(size=(25, 9)), rng.normal(size=40)
+    inputs, asked, y = (
+        rng.integers(0, 4, (40, 9)).astype(float),
+        rng.normal(size=(25, 9)),
+        rng.normal(size=40),
+    )
     mine = HeldOutTrees(12, seed=3).fit(inputs, y)
     forest = ExtraTreesRegressor(12, max_features=0.5, bootstrap=True, random_state=3).fit(inputs, y)
     assert np.array_equal(mine.predict(asked), forest.predict(asked))
