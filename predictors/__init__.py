@@ -41,6 +41,8 @@ _NOT_PREDICTORS = frozenset(
         "contract",
         "contract_case",
         "contract_std",
+        "device",
+        "distinct",
         "errors",
         "forest_spread",
         "hyperparameters",

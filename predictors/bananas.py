@@ -127,7 +127,7 @@ class Bananas(TorchRanker):
             size = len(plan.rows)
             noise.append(plan.measure_noise(outputs[i * size : (i + 1) * size], y))
         _keep_first(net, len(graphs), self.networks)
-        net.register_buffer("noise", torch.tensor(noise, dtype=torch.float64))
+        net.register_buffer("noise", torch.tensor(noise, dtype=torch.float64, device="cpu"))
         return net
 
     def scores(self, net: nn.Module, graphs: Graphs) -> np.ndarray:

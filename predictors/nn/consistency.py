@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
+from predictors.nn.device import permutations
 from predictors.nn.graph import Inputs
 from predictors.nn.layers import Dropout, Generators, LayerNorm
 from predictors.nn.ranker import TorchRanker
@@ -65,7 +66,7 @@ class TwoViews:
         scores = self.net(inputs)
         loss = ((scores - y) ** 2).mean(-1)
         if self.difference > 0:
-            partner = torch.stack([torch.randperm(y.shape[1], generator=rng) for rng in self.rngs])
+            partner = permutations(y.shape[1], self.rngs)
             error = scores - y
             loss = loss + self.difference * (error - error.gather(1, partner)).abs().mean(-1)
         if self.consistency > 0:

@@ -1,7 +1,8 @@
 """Layers with a leading repeat axis: r independent copies in one batched operation.
 
 Copies never mix, and copy i draws its initial weights and dropout masks from generator i alone, so a
-repeat does not depend on the others it is trained with (up to floating-point rounding).
+repeat does not depend on the others it is trained with (up to floating-point rounding). Generators draw on
+the CPU and the numbers are moved to the device, so that a device changes nothing but rounding.
 """
 
 from __future__ import annotations
@@ -13,31 +14,33 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from predictors.nn.device import move
+
 Generators = Sequence[torch.Generator]
 
 
 def generators(seeds: Sequence[int]) -> list[torch.Generator]:
     """Return one generator for each seed."""
-    return [torch.Generator().manual_seed(seed) for seed in seeds]
+    return [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
 
 
 def per_repeat(shape: Sequence[int], rngs: Generators, *, bound: float | None = None) -> Tensor:
     """Return random numbers (repeats, *shape): uniform in ±bound, or in [0, 1) without a bound."""
-    drawn = torch.empty(len(rngs), *shape)
+    drawn = torch.empty(len(rngs), *shape, device="cpu")
     for copy, rng in zip(drawn, rngs, strict=True):
         if bound is None:
             copy.uniform_(generator=rng)
         else:
             copy.uniform_(-bound, bound, generator=rng)
-    return drawn
+    return move(drawn)
 
 
 def normal_per_repeat(shape: Sequence[int], rngs: Generators, *, std: float = 1.0) -> Tensor:
     """Return normal random numbers (repeats, *shape) with mean 0."""
-    drawn = torch.empty(len(rngs), *shape)
+    drawn = torch.empty(len(rngs), *shape, device="cpu")
     for copy, rng in zip(drawn, rngs, strict=True):
         copy.normal_(0.0, std, generator=rng)
-    return drawn
+    return move(drawn)
 
 
 class Linear(nn.Module):
