@@ -16,6 +16,7 @@ from data.names import check_name
 from predictors.nn.device import move, move_inputs, permutations
 from predictors.nn.graph import Head, Inputs
 from predictors.nn.layers import Generators, generators
+from predictors.nn.lean import Adam
 from predictors.nn.paper import Lists, PaperRanker, SortPooledGcn, symmetric_inputs
 from predictors.nn.pretrained import PretrainedRanker, WeakHeads, WeakRegression
 from predictors.nn.training import Objective, epoch_cosine, epoch_steps, minimise
@@ -137,7 +138,7 @@ class AcenasPaper(PaperRanker, PretrainedRanker):
             net = self._new_weak_net(inputs, labels, rngs).train()
             head = self._head(rngs * labels)
             moving = [*net.encoder.parameters(), *head.parameters()]
-            optimiser = torch.optim.Adam(moving, lr=self.pretrain_lr, fused=True)
+            optimiser = Adam(moving, lr=self.pretrain_lr, fused=True)
             epoch = epoch_steps(n, self.pretrain_batch)
             steps = self.pretrain_epochs * epoch
             schedule = LambdaLR(optimiser, lambda step: epoch_cosine(step, steps, epoch))

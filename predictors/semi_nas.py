@@ -19,6 +19,7 @@ from data.space import INPUT, OUTPUT
 from predictors.nn.device import move
 from predictors.nn.graph import Inputs, graph_inputs
 from predictors.nn.layers import Dropout, Generators, Linear, generators
+from predictors.nn.lean import Adam
 from predictors.nn.lstm import Lstm
 from predictors.nn.ranker import CHUNK, TorchRanker
 from predictors.nn.training import epoch_steps, minimise
@@ -101,7 +102,7 @@ class SemiNas(TorchRanker):
 
     def _optimiser(self, net: nn.Module, steps: int, epoch: int) -> tuple[Optimizer, LRScheduler]:
         del steps, epoch
-        optimiser = torch.optim.Adam(net.parameters(), lr=self.lr, weight_decay=self.weight_decay, fused=True)
+        optimiser = Adam(net.parameters(), lr=self.lr, weight_decay=self.weight_decay, fused=True)
         return optimiser, LambdaLR(optimiser, lambda _: 1.0)
 
     def _train(self, graphs: Sequence[Graphs], labels: np.ndarray, seeds: Sequence[int]) -> nn.Module:

@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from predictors.nn.device import permutations
 from predictors.nn.graph import Inputs
 from predictors.nn.layers import Dropout, Generators, LayerNorm
+from predictors.nn.lean import AdamW
 from predictors.nn.ranker import TorchRanker
 from predictors.nn.training import Objective
 
@@ -152,7 +153,7 @@ class AveragedRanker(TorchRanker):
 
     def _optimiser(self, net: nn.Module, steps: int, epoch: int) -> tuple[Optimizer, LRScheduler]:
         del epoch
-        optimiser = torch.optim.AdamW(decayed(net, self.weight_decay), lr=self.lr, fused=True)
+        optimiser = AdamW(decayed(net, self.weight_decay), lr=self.lr, fused=True)
         return optimiser, LambdaLR(optimiser, lambda step: self._share(step, steps))
 
     def _share(self, step: int, steps: int) -> float:

@@ -24,6 +24,7 @@ from predictors.nn.device import move, move_inputs
 from predictors.nn.encoder_file import WeakKnowledge, read_encoder, write_encoder
 from predictors.nn.graph import Head, Inputs
 from predictors.nn.layers import Generators, generators
+from predictors.nn.lean import AdamW
 from predictors.nn.ranker import TorchRanker, apply
 from predictors.nn.training import epoch_steps, minimise, warm_cosine
 from predictors.pretraining import Pretrains
@@ -236,7 +237,7 @@ class PretrainedRanker(TorchRanker, Pretrains):
             epoch = epoch_steps(len(targets), self.pretrain_batch)
             steps = self.pretrain_epochs * epoch
             steps = min(steps, self.pretrain_steps or steps)
-            optimiser = torch.optim.AdamW(
+            optimiser = AdamW(
                 net.parameters(), lr=self.pretrain_lr, weight_decay=self.weight_decay, fused=True
             )
             schedule = LambdaLR(optimiser, lambda step: warm_cosine(step, steps))
@@ -262,7 +263,7 @@ class PretrainedRanker(TorchRanker, Pretrains):
         ids = {id(p) for p in inside}
         outside = [p for p in net.parameters() if id(p) not in ids]
         groups = [{"params": outside}, {"params": inside, "lr": self.lr * self.encoder_lr}]
-        optimiser = torch.optim.AdamW(groups, lr=self.lr, weight_decay=self.weight_decay, fused=True)
+        optimiser = AdamW(groups, lr=self.lr, weight_decay=self.weight_decay, fused=True)
         frozen = self.freeze * steps
         courses = [
             lambda step: warm_cosine(step, steps),

@@ -20,6 +20,7 @@ from predictors.device import check_device
 from predictors.nn.device import move, move_inputs, on_device
 from predictors.nn.graph import Inputs
 from predictors.nn.layers import Generators, generators
+from predictors.nn.lean import AdamW
 from predictors.nn.losses import Loss, parse_loss
 from predictors.nn.training import Best, Objective, epoch_steps, minimise, one_thread, warm_cosine
 
@@ -137,9 +138,7 @@ class TorchRanker(Predictor):
     def _optimiser(self, net: nn.Module, steps: int, epoch: int) -> tuple[Optimizer, LRScheduler]:
         """Return the optimiser of all parameters and its learning rate over `steps`, `epoch` to an epoch."""
         del epoch
-        optimiser = torch.optim.AdamW(
-            net.parameters(), lr=self.lr, weight_decay=self.weight_decay, fused=True
-        )
+        optimiser = AdamW(net.parameters(), lr=self.lr, weight_decay=self.weight_decay, fused=True)
         return optimiser, LambdaLR(optimiser, lambda step: warm_cosine(step, steps))
 
     def _steps(self, n: int) -> int:
