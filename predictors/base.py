@@ -298,7 +298,7 @@ class Predictor(Parametrised):
 
 
 class _Loop:
-    """Repeats that were fitted one by one."""
+    """Repeats that were fitted one by one; what they are asked about is brought into canonical form once."""
 
     def __init__(self, fitted: Sequence[Predictor]) -> None:
         self.fitted = fitted
@@ -310,10 +310,28 @@ class _Loop:
     def predict(self, graphs: Graphs, *, return_std: Literal[True]) -> ScoresAndStd: ...
 
     def predict(self, graphs: Graphs, *, return_std: bool = False) -> np.ndarray | ScoresAndStd:
+        own = self.fitted[0]
+        if type(own).predict is Predictor.predict:
+            for predictor in self.fitted:
+                predictor._check_space(graphs, predictor.space_)
+                predictor._check_weak(graphs)
+            if not return_std:
+                return predict_canonical(own, self._predict, graphs, repeats=True)
+            own.check_has_std()
+            return predict_std_canonical(own, self._predict_std, graphs, repeats=True)
         if not return_std:
             return np.stack([predictor.predict(graphs) for predictor in self.fitted])
-        both = [predictor.predict(graphs, return_std=True) for predictor in self.fitted]
-        return np.stack([scores for scores, _ in both]), np.stack([std for _, std in both])
+        return _stack_pairs([predictor.predict(graphs, return_std=True) for predictor in self.fitted])
+
+    def _predict(self, graphs: Graphs) -> np.ndarray:
+        return np.stack([np.asarray(predictor._predict(graphs)) for predictor in self.fitted])
+
+    def _predict_std(self, graphs: Graphs) -> ScoresAndStd:
+        return _stack_pairs([predictor._predict_std(graphs) for predictor in self.fitted])
+
+
+def _stack_pairs(pairs: Sequence[ScoresAndStd]) -> ScoresAndStd:
+    return np.stack([scores for scores, _ in pairs]), np.stack([std for _, std in pairs])
 
 
 class Together:

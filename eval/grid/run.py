@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from eval.scoring import Row, Scorer
 from eval.task import Task, Trial
 
 TASK_COLUMNS = ("bench", "dataset", "target", "protocol", "train_size")
+LARGE = 500_000  # test rows beyond which scores are kept in single precision
 _MEASURED = ("fit_seconds", "predict_seconds", "pretrain_seconds", "weak_hash")
 
 
@@ -90,19 +91,28 @@ def _run_remote(
 
 def compute(trial: Trial, metrics: Sequence[str]) -> Finished:
     """Run a trial; nothing is stored, but its file is made here: one process stores what many compute."""
-    scored = run_trial(trial)
+    scored = _shorten(run_trial(trial))
     rows = _scorer(trial.task).rows(trial, scored, metrics)
     score = np.concatenate(scored.scores)
+    kind = pa.from_numpy_dtype(score.dtype)
     scores = pa.table(
         {
             "repeat": np.repeat(np.array(trial.repeats, np.int32), [len(s) for s in scored.scores]),
             "row": np.concatenate([split.test for split in scored.splits]).astype(np.int32),
             "score": score,
-            "std": pa.nulls(len(score), pa.float64()) if scored.std is None else np.concatenate(scored.std),
+            "std": pa.nulls(len(score), kind) if scored.std is None else np.concatenate(scored.std),
         }
     )
     measured = {name: getattr(scored, name) for name in _MEASURED}
     return Finished(rows, pack(scores, _describe(trial, rows, measured)))
+
+
+def _shorten(scored: Scored) -> Scored:
+    """Return scores in single precision where a table is large; rows are made of what is stored."""
+    if max(map(len, scored.scores)) <= LARGE:
+        return scored
+    std = None if scored.std is None else [each.astype(np.float32) for each in scored.std]
+    return replace(scored, scores=[each.astype(np.float32) for each in scored.scores], std=std)
 
 
 @lru_cache(maxsize=8)
