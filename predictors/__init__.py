@@ -48,6 +48,7 @@ _NOT_PREDICTORS = frozenset(
         "hyperparameters",
         "identity",
         "label_scale",
+        "lean_forests",
         "pretraining",
         "sources",
     }

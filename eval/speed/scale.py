@@ -1,4 +1,4 @@
-"""How time and memory grow with a table: its cells made, loaded, hashed, encoded, scored, evaluated, shown."""
+"""How time and memory grow with a table: loaded, hashed, encoded, scored, evaluated, shown."""
 
 from __future__ import annotations
 
@@ -81,7 +81,6 @@ def measure(path: Path) -> list[Step]:
     import benchmarks
     from data.encode import graf, path_statistics
     from eval.evaluate import evaluate
-    from eval.evaluator import fit_and_score
     from eval.metrics import DEFAULT_METRICS
     from eval.metrics import evaluate as evaluate_metrics
     from predictors import get
@@ -101,16 +100,16 @@ def measure(path: Path) -> list[Step]:
     timed("path statistics", lambda: path_statistics(bench.graphs))
     parts = range(0, len(bench), PART)  # the columns of a million cells are 1.5 GB
     timed("GRAF, in parts", lambda: [len(graf(bench.graphs.take(slice(i, i + PART)))) for i in parts])
-    y, rows = bench.target("table", "valid_acc"), np.arange(len(bench))
+    y = bench.target("table", "valid_acc")
     train = np.random.default_rng(0).permutation(len(bench))[:TRAIN]
     scores = y
     for name in PREDICTORS:
         predictor = get(name)()
-        found = timed(
-            f"fit {TRAIN:,}, score all: {name}",
-            lambda predictor=predictor: fit_and_score(predictor, bench.graphs, y, [train], [0], rows),
+        some = bench.graphs.take(train)
+        timed(f"{name}: fit {TRAIN:,}", lambda predictor=predictor, some=some: predictor.fit(some, y[train]))
+        scores = np.asarray(
+            timed(f"{name}: score all", lambda predictor=predictor: predictor.predict(bench.graphs))
         )
-        scores = found.scores[0]  # pyright: ignore[reportAttributeAccessIssue]
     timed(f"{len(DEFAULT_METRICS)} metrics", lambda: evaluate_metrics(DEFAULT_METRICS, y, scores))
     with tempfile.TemporaryDirectory() as folder:
         results = timed(
@@ -171,8 +170,7 @@ def print_scale(sizes: Sequence[int] = SIZES) -> None:
             table.add_row("  page", *(each.name.strip(" ()") for each in row), "")
             continue
         cells = [f"{each.seconds:.2f} s, {each.memory:,.0f} MB" for each in row]
-        exponent = (
-            fit_exponent(list(found), [each.seconds for each in row]) if len(found) > 1 else float("nan")
-        )
-        table.add_row(step.name, *cells, f"{exponent:.2f}")
+        seconds = [each.seconds for each in row]
+        exponent = f"{fit_exponent(list(found), seconds):.2f}" if len(found) > 1 else ""
+        table.add_row(step.name, *cells, exponent)
     Console().print(table)

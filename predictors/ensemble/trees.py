@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Self
 
 import numpy as np
-from sklearn.ensemble import ExtraTreesRegressor
 
-from predictors.forest_spread import sum_out_of_bag
+from predictors.forest_spread import predict_mean, sum_out_of_bag
+from predictors.lean_forests import ExtraTreesRegressor
 
 
 class HeldOutTrees:
@@ -33,4 +33,4 @@ class HeldOutTrees:
 
     def predict(self, inputs: np.ndarray) -> np.ndarray:
         """Return predictions (m,) of inputs (m, f)."""
-        return self.model.predict(inputs)
+        return predict_mean(self.model, inputs)

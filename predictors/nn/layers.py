@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -107,5 +108,19 @@ class Dropout(nn.Module):
         """Drop entries of (r, ...) in training; the identity otherwise."""
         if not self.training or self.rate == 0:
             return x
-        keep = per_repeat(x.shape[1:], self.rngs) >= self.rate
-        return x * keep / (1 - self.rate)
+        return _Drop.apply(x, per_repeat(x.shape[1:], self.rngs).ge_(self.rate), 1 - self.rate)  # pyright: ignore[reportReturnType]
+
+
+class _Drop(torch.autograd.Function):
+    """x * keep / share, in as few passes as give the same bits."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, keep: Tensor, share: float) -> Tensor:  # noqa: ANN401
+        ctx.save_for_backward(keep)
+        ctx.share = share
+        return (x * keep).div_(share)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:  # noqa: ANN401
+        (keep,) = ctx.saved_tensors
+        return (grads[0] / ctx.share).mul_(keep), None, None
