@@ -64,10 +64,14 @@ class Predicted:
     predict_seconds: float
 
 
-def run_trial(trial: Trial) -> Scored:
+def run_trial(trial: Trial, repeats: Sequence[int] | None = None) -> Scored:
     """Fit a trial's repeats and score their test rows.
 
     Results do not depend on how many trials run at the same time: every library computes on one thread.
+
+    Args:
+        trial: The trial.
+        repeats: Some of its repeats; None for all. What is scored together is the same.
 
     Raises:
         InputError: The protocol cannot be drawn from the table, or the predictor refuses; names it.
@@ -78,12 +82,14 @@ def run_trial(trial: Trial) -> Scored:
     with threadpool_limits(1):
         weak_hash, pretrain_seconds = pretrain(predictor, trial)
     rows = np.unique(np.concatenate([split.test for split in splits]))
+    if repeats is not None:
+        splits = [task.split(repeat) for repeat in repeats]
     found = fit_and_score(
         predictor,
         task.graphs,
         task.training_labels,
         [split.train for split in splits],
-        [task.seed + repeat for repeat in trial.repeats],
+        [task.seed + repeat for repeat in (trial.repeats if repeats is None else repeats)],
         rows,
         return_std=predictor.has_std,
     )

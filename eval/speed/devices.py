@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -24,12 +25,14 @@ class Sizes:
         pretrained: Networks that are pretrained on: cells of NAS-Bench-101, 0 for all.
         scored: Architectures that are scored.
         part: How many are scored in one call.
+        steps: Steps of a training, to try things out; 0 for the predictors' own.
     """
 
     repeats: int = 100
     pretrained: tuple[int, ...] = (15_625, 0)
     scored: int = 10_000_000
     part: int = 100_000
+    steps: int = 0
 
 
 def measure(device: str, sizes: Sizes) -> list[tuple[str, float]]:
@@ -47,10 +50,12 @@ def measure(device: str, sizes: Sizes) -> list[tuple[str, float]]:
 
     rng = np.random.default_rng(0)
     found = []
+    fewer: dict[str, Any] = {"max_steps": sizes.steps} if sizes.steps else {}
     with threadpool_limits(1):
         some = NB101.graphs(NB101.sample(100 * sizes.repeats, rng))
         for kind in (Gcn, Acenas):
-            seconds = _time(device, lambda kind=kind: _fit(kind().on(device), some, sizes.repeats))
+            predictor = kind(**fewer).on(device)
+            seconds = _time(device, lambda p=predictor: _fit(p, some, sizes.repeats))
             found.append((f"fit {sizes.repeats} repeats of {kind.get_name()}", seconds))
         cells = NB101.graphs(NB101.enumerate()) if 0 in sizes.pretrained else some
         for n in sizes.pretrained:
@@ -59,9 +64,10 @@ def measure(device: str, sizes: Sizes) -> list[tuple[str, float]]:
                 "edges": graphs.adjacency.sum((1, 2)).astype(float),
                 "nodes": graphs.n_nodes.astype(float),
             }
-            seconds = _time(device, lambda g=graphs, w=weak: Acenas().on(device).pretrain(g, w))
+            predictor = Acenas(**({"pretrain_steps": sizes.steps} if sizes.steps else {})).on(device)
+            seconds = _time(device, lambda p=predictor, g=graphs, w=weak: p.pretrain(g, w))
             found.append((f"pretrain acenas on {len(graphs):,} networks", seconds))
-        fitted = Gcn().on(device).fit(some.take(slice(0, 100)), np.arange(100.0))
+        fitted = Gcn(**fewer).on(device).fit(some.take(slice(0, 100)), np.arange(100.0))
         asked = NB101.graphs(NB101.sample(sizes.part, rng))
         calls = max(1, sizes.scored // sizes.part // (CPU_SHARE if device == "cpu" else 1))
         seconds = _time(device, lambda: [fitted.predict(asked) for _ in range(calls)])
