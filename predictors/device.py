@@ -61,3 +61,13 @@ def describe_device(device: str) -> str:
     import torch
 
     return f"{device}, {torch.cuda.get_device_name(device)}" if torch.cuda.is_available() else device
+
+
+def wait(device: str) -> None:
+    """Wait until a device has computed what it was asked to."""
+    import torch
+
+    if device.startswith("cuda"):
+        torch.cuda.synchronize(device)
+    elif device == "mps":
+        torch.mps.synchronize()

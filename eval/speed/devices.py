@@ -51,6 +51,7 @@ def measure(device: str, sizes: Sizes) -> list[tuple[str, float]]:
     rng = np.random.default_rng(0)
     found = []
     fewer: dict[str, Any] = {"max_steps": sizes.steps} if sizes.steps else {}
+    pretraining: dict[str, Any] = {"pretrain_steps": sizes.steps} if sizes.steps else {}
     with threadpool_limits(1):
         some = NB101.graphs(NB101.sample(100 * sizes.repeats, rng))
         for kind in (Gcn, Acenas):
@@ -64,7 +65,7 @@ def measure(device: str, sizes: Sizes) -> list[tuple[str, float]]:
                 "edges": graphs.adjacency.sum((1, 2)).astype(float),
                 "nodes": graphs.n_nodes.astype(float),
             }
-            predictor = Acenas(**({"pretrain_steps": sizes.steps} if sizes.steps else {})).on(device)
+            predictor = Acenas(**pretraining).on(device)
             seconds = _time(device, lambda p=predictor, g=graphs, w=weak: p.pretrain(g, w))
             found.append((f"pretrain acenas on {len(graphs):,} networks", seconds))
         fitted = Gcn(**fewer).on(device).fit(some.take(slice(0, 100)), np.arange(100.0))
@@ -84,14 +85,11 @@ def _fit(predictor: Predictor, graphs: Graphs, repeats: int) -> None:
 
 def _time(device: str, call: Callable[[], object]) -> float:
     """Return the seconds of a call, what the device still computes included."""
-    import torch
+    from predictors.device import wait
 
     start = time.perf_counter()
     call()
-    if device.startswith("cuda"):
-        torch.cuda.synchronize()
-    elif device == "mps":
-        torch.mps.synchronize()
+    wait(device)
     return time.perf_counter() - start
 
 

@@ -49,8 +49,9 @@ def make_table(path: Path, n: int, seed: int = 0) -> Path:
         size = min(SOME, n - start)
         ops = rng.integers(len(OPERATIONS), size=(size, NODES - 2))
         edges = np.triu(rng.random((size, NODES, NODES)) < 0.4, 1)
-        edges[:, np.arange(NODES - 1), np.arange(1, NODES)] |= ~edges.any(1)[:, 1:]  # each node is fed
-        edges[:, np.arange(NODES - 1), np.arange(1, NODES)] |= ~edges.any(2)[:, :-1]  # and feeds
+        along = np.arange(NODES - 1)
+        edges[:, along, along + 1] |= np.logical_not(edges.any(1))[:, 1:]  # each node is fed
+        edges[:, along, along + 1] |= np.logical_not(edges.any(2))[:, :-1]  # and feeds another
         names = np.full((size, NODES), "input", object)
         names[:, 1:-1], names[:, -1] = np.array(OPERATIONS, object)[ops], "output"
         acc = 90 + worth[ops].sum(1) + 0.1 * edges.sum((1, 2)) + rng.normal(size=size)

@@ -14,6 +14,7 @@ from data.errors import InputError
 from data.spaces.edges import NB201
 from predictors import REGISTRY
 from predictors import device as devices
+from predictors.ace import Ace
 from predictors.base import with_params
 from predictors.gcn import Gcn
 from predictors.nn import device as nn_device
@@ -55,7 +56,7 @@ def test_copies_keep_the_device_and_it_is_no_hyper_parameter() -> None:
     placed = Gcn(width=8).on("cuda")
     assert placed.device == placed.clone().device == with_params(placed, width=4).device == "cuda"
     assert placed.params() == Gcn(width=8).params()
-    assert REGISTRY["ace"]().on("cuda")._network().device == "cuda"
+    assert Ace().on("cuda")._network().device == "cuda"
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -67,6 +68,7 @@ def test_all_tensors_of_a_network_are_on_its_device(name: str, monkeypatch: pyte
             monkeypatch.setattr(module, "edge_operations", lambda inputs: True)
     small = {k: v for k, v in {"unlabelled": 0, "width": 8}.items() if k in kind.defaults()}
     predictor = kind(**{**kind.quick, **small}).on(FAKE)
+    assert isinstance(predictor, TorchRanker)
     graphs = _graphs().effective() if predictor.canonical else _graphs()
     rngs = ranker.generators([0, 1])
     inputs = predictor._inputs(graphs)
