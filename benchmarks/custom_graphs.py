@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from benchmarks.custom_texts import named_texts, texts
+from benchmarks.list_graphs import build_at_once
 from benchmarks.operations import Rules
 from benchmarks.own_features import FEATURES, NAMES, get_feature_names, parse_features, stack_features
 from benchmarks.own_rows import column_values
@@ -47,6 +48,8 @@ class Form:
 def _graphs(table: Table, rules: Rules) -> Graphs:
     """Return the graphs of `adjacency` and `ops`, and of `stage` and `features` if they are there."""
     names = ["adjacency", "ops", *(n for n in OPTIONAL if n in table.names)]
+    if len(names) == 2 and (graphs := build_at_once(table, rules)) is not None:
+        return graphs.validate()
     cells = _each(_rows(table, names), lambda row: _cell(**row))
     return _assemble(table, cells, rules, staged="stage" in names)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from benchmarks.columns import is_numeric
 from benchmarks.lists import lists
@@ -265,9 +266,19 @@ def _keys(table: Table, name: str) -> list[object]:
     if not flat or table.column(name).null_count:
         return [_key(value) for value in column_values(table, name)]
     values, lengths = lists(table, name)
-    numbers = floats(values if is_numeric(values.type) else values.dictionary_encode().indices).tobytes()
-    ends = (8 * np.cumsum(lengths)).tolist()
-    return [numbers[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+    numbers = _shorten(values if is_numeric(values.type) else values.dictionary_encode().indices)
+    content = numbers.tobytes()
+    ends = (numbers.itemsize * np.cumsum(lengths)).tolist()
+    return [content[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+
+
+def _shorten(values: pa.Array) -> np.ndarray:
+    """Return numbers (m,), in a byte each where they are whole and small: a large table has many."""
+    if pa.types.is_integer(values.type) and len(values) and not values.null_count:
+        low, high = (each.as_py() for each in pc.min_max(values).values())  # pyright: ignore[reportAttributeAccessIssue]
+        if low >= 0 and high <= np.iinfo(np.uint8).max:
+            return np.asarray(values.cast(pa.uint8()))
+    return floats(values)
 
 
 def _key(value: object) -> str:

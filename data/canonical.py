@@ -12,6 +12,7 @@ has weights of its own, and networks are equal if their graphs are isomorphic (N
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from data.graphs import Graphs
 
 PAD = -1
+PART = 65_536  # graphs whose canonical form is computed at once
 SWEEPS = 3  # rounds of colour refinement, each through the whole graph both ways
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _BACK = np.uint64(0xD1B54A32D192ED03)
@@ -30,6 +32,12 @@ _BACK = np.uint64(0xD1B54A32D192ED03)
 
 def network_hash(graphs: Graphs) -> np.ndarray:
     """Return (n,) uint64, equal for graphs that are the same effective network."""
+    if len(graphs) <= PART:
+        return _hash_part(graphs)
+    return np.concatenate([_hash_part(part) for part in _split(graphs)])
+
+
+def _hash_part(graphs: Graphs) -> np.ndarray:
     nodes = _Nodes(graphs)
     out, live = nodes.expressions()
     if not graphs.space.fold_equal:
@@ -43,6 +51,35 @@ def network_hash(graphs: Graphs) -> np.ndarray:
 
 def effective(graphs: Graphs) -> Graphs:
     """Return the canonical form of each graph; see `Graphs.effective`."""
+    if len(graphs) <= PART:
+        return _effective_part(graphs)
+    parts = [_effective_part(part) for part in _split(graphs)]
+    width = max(part.ops.shape[1] for part in parts)
+    return replace(
+        graphs,
+        ops=np.concatenate([_widen(part.ops, width, 1, PAD) for part in parts]),
+        adjacency=np.concatenate([_widen(part.adjacency, width, 2) for part in parts]),
+        n_nodes=np.concatenate([part.n_nodes for part in parts]),
+        stage=np.concatenate([_widen(part.stage, width, 1) for part in parts]),
+        features=np.concatenate([_widen(part.features, width, 1) for part in parts]),
+    )
+
+
+def _split(graphs: Graphs) -> Iterator[Graphs]:
+    """Yield parts that intermediate results of fit into memory."""
+    bare = graphs.with_weak({})
+    for start in range(0, len(graphs), PART):
+        yield bare.take(slice(start, start + PART))
+
+
+def _widen(values: np.ndarray, width: int, axes: int, fill: int = 0) -> np.ndarray:
+    """Return values (n, v, ...) with room for `width` nodes along the first `axes` axes after n."""
+    missing = width - values.shape[1]
+    room = [(0, missing if 0 < axis <= axes else 0) for axis in range(values.ndim)]
+    return np.pad(values, room, constant_values=fill) if missing else values
+
+
+def _effective_part(graphs: Graphs) -> Graphs:
     nodes = _Nodes(graphs)
     v = graphs.ops.shape[1]
     out, live = nodes.expressions()

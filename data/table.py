@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +23,7 @@ from data.files import atomic_path
 from data.names import check_name
 
 METADATA_KEY = b"acerank"
+PART = 50_000  # rows of a column of texts or lists that are hashed at once
 __all__ = ["METADATA_KEY", "Column", "Table"]
 
 
@@ -65,7 +66,8 @@ class Table:
         digest = hashlib.sha256()
         for name in sorted(self.names):
             digest.update(f"{name}\0{len(self)}\0".encode())
-            digest.update(_column_bytes(self.arrow.column(name)))
+            for part in _column_bytes(self.arrow.column(name)):
+                digest.update(part)
         return digest.hexdigest()[:12]
 
     def take(self, rows: np.ndarray) -> Table:
@@ -124,9 +126,18 @@ class Table:
         return path
 
 
-def _column_bytes(column: pa.ChunkedArray) -> bytes:
-    """Return bytes that depend on the values of a column alone (numbers to single precision)."""
+def _column_bytes(column: pa.ChunkedArray) -> Iterator[bytes]:
+    """Yield bytes that depend on the values of a column alone (numbers to single precision).
+
+    Other values are the JSON of the whole column, which is made in parts: a large table's would fill memory.
+    """
     kind = column.type
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
-        return floats(column).astype(np.float32).tobytes()
-    return json.dumps(column.to_pylist(), separators=(",", ":"), default=str).encode()
+        yield floats(column).astype(np.float32).tobytes()
+        return
+    yield b"["
+    for start in range(0, len(column), PART):
+        values = column.slice(start, PART).to_pylist()
+        text = json.dumps(values, separators=(",", ":"), default=str)[1:-1]
+        yield (f",{text}" if start else text).encode()
+    yield b"]"

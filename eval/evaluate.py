@@ -12,6 +12,7 @@ from benchmarks.base import Benchmark
 from data.errors import InputError
 from data.names import check_name
 from eval.grid import PREDICTORS
+from eval.grid.devices import check_devices
 from eval.grid.entries import parse
 from eval.grid.plan import Plan, build_plan
 from eval.grid.pretraining import cached_encoder, save_encoder
@@ -20,6 +21,7 @@ from eval.grid.session import Command, choose_folder, describe_run, open_cluster
 from eval.grid.store import Store
 from eval.results import Results, read_scores, write_settings
 from eval.task import Trial
+from predictors.device import CPU
 from predictors.pretraining import Pretrains
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ def evaluate(
     offline: bool = False,
     table: TableOptions | None = None,
     baseline: str | None = None,
+    device: str = CPU,
     command: Command | None = None,
 ) -> Results:
     """Compare predictors as rankers: each learns from a few labelled architectures and ranks the others.
@@ -84,6 +87,8 @@ def evaluate(
         offline: Never use the network.
         table: How to read a table of one's own.
         baseline: Predictor that the others are compared with; None for the best of each metric.
+        device: Where networks train and score: "cpu", "cuda", "cuda:1", "mps", or "auto" for the fastest of
+            this machine. It is part of a trial's identity.
         command: The command line that asks; None from Python.
 
     Returns:
@@ -111,6 +116,7 @@ def evaluate(
         seed=seed,
         offline=offline,
         table=table,
+        device=device,
     )
     return run_plan(
         plan,
@@ -151,11 +157,14 @@ def run_plan(
         command: The command line that asks; None from Python.
 
     Raises:
-        InputError: The folder holds another run, or not exactly one encoder would be saved.
+        InputError: The folder holds another run, a device is not there, or not exactly one encoder would be
+            saved.
     """
     if baseline is not None:
         names = dict.fromkeys(trial.entry.name for trial in plan.trials)
         check_name("predictor of this run", baseline, names)
+    if cluster is None:
+        check_devices(trial.entry.predictor for trial in plan.trials)
     saved = _encoder_trial(plan.trials) if save_encoder_to else None
     folder = choose_folder(plan.benches, kind, plan.signature, out, command)
     settings = {**describe_run(plan.benches, kind, plan.signature, command), "baseline": baseline}

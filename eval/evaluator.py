@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -19,6 +20,8 @@ from data.split import Split
 from eval.grid.pretraining import pretrain
 from eval.task import Trial
 from predictors.base import Predictor, Repeats
+
+_taken: WeakKeyDictionary[Graphs, tuple[np.ndarray, Graphs]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -61,10 +64,14 @@ class Predicted:
     predict_seconds: float
 
 
-def run_trial(trial: Trial) -> Scored:
+def run_trial(trial: Trial, repeats: Sequence[int] | None = None) -> Scored:
     """Fit a trial's repeats and score their test rows.
 
     Results do not depend on how many trials run at the same time: every library computes on one thread.
+
+    Args:
+        trial: The trial.
+        repeats: Some of its repeats; None for all. What is scored together is the same.
 
     Raises:
         InputError: The protocol cannot be drawn from the table, or the predictor refuses; names it.
@@ -75,17 +82,19 @@ def run_trial(trial: Trial) -> Scored:
     with threadpool_limits(1):
         weak_hash, pretrain_seconds = pretrain(predictor, trial)
     rows = np.unique(np.concatenate([split.test for split in splits]))
+    if repeats is not None:
+        splits = [task.split(repeat) for repeat in repeats]
     found = fit_and_score(
         predictor,
         task.graphs,
         task.training_labels,
         [split.train for split in splits],
-        [task.seed + repeat for repeat in trial.repeats],
+        [task.seed + repeat for repeat in (trial.repeats if repeats is None else repeats)],
         rows,
         return_std=predictor.has_std,
     )
     scores = found.scores
-    scores[:, ~predictor.covers(task.graphs.take(rows))] = np.nan
+    scores[:, ~predictor.covers(_take(task.graphs, rows))] = np.nan
     places = [np.searchsorted(rows, split.test) for split in splits]
     return Scored(
         splits,
@@ -126,7 +135,7 @@ def fit_and_score(
         start = time.perf_counter()
         fitted = predictor.fit_repeats([graphs.take(t) for t in trains], [labels[t] for t in trains], seeds)
         middle = time.perf_counter()
-        asked, std = graphs.take(rows), None
+        asked, std = _take(graphs, rows), None
         if return_std:
             scores, std = fitted.predict(asked, return_std=True)
         else:
@@ -143,6 +152,18 @@ def fit_and_score(
             f"expected {scores.shape}"
         )
     return Predicted(scores, std, middle - start, end - middle)
+
+
+def _take(graphs: Graphs, rows: np.ndarray) -> Graphs:
+    """Return the architectures of rows (m,): the same object again where the same rows are asked for again.
+
+    What is derived from it, such as canonical forms, is then computed once for all predictors.
+    """
+    before, taken = _taken.get(graphs, (None, graphs))
+    if before is None or not np.array_equal(before, rows):
+        taken = graphs.take(rows)
+        _taken[graphs] = rows, taken
+    return taken
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+from predictors.device import describe_device
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("data", "benchmarks", "predictors", "eval")
 LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn", "lightgbm", "torch")
@@ -27,9 +29,9 @@ def versions() -> dict[str, str]:
 
 
 @cache
-def device() -> str:
-    """Return what the machine is, in a few words."""
-    return f"{platform.machine()} cpu"
+def device(name: str = "cpu") -> str:
+    """Return what the machine is, and the device that networks computed on, in a few words."""
+    return f"{platform.machine()} {name if name == 'cpu' else describe_device(name)}"
 
 
 def code_hash(sources: Iterable[str | Path]) -> str:

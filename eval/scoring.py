@@ -109,7 +109,7 @@ class Scorer:
             "fit_seconds": scored.fit_seconds,
             "predict_seconds": scored.predict_seconds,
             "pretrain_seconds": scored.pretrain_seconds,
-            "device": device(),
+            "device": device(entry.device),
             "versions": versions(),
         }
 

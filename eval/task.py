@@ -15,12 +15,14 @@ import numpy as np
 from data.graphs import Graphs
 from data.split import Pool, Split, get_protocol
 from eval.provenance import versions
+from predictors.device import CPU
 
 if TYPE_CHECKING:
     from benchmarks.base import Benchmark
     from predictors.base import Predictor
 
 BLOCK = 10  # repeats trained together; fixed, so that more repeats later only add blocks
+DEVICE_BLOCK = 100  # on a device, which has room for many
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +141,13 @@ class Entry:
             "weak": list(self.weak),
             "encoder": self.encoder_hash,
             "code": self._once if self.code is None else self.code,
+            **({"device": self.device} if self.device != CPU else {}),
         }
+
+    @property
+    def device(self) -> str:
+        """Where it computes; "cpu" leaves its identity as it is."""
+        return self.predictor.device if self.predictor.has_device else CPU
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,13 +190,13 @@ def build_trials(tasks: Sequence[Task], entries: Sequence[Entry], repeats: int, 
         Trial(task, entry, block, code)
         for task in tasks
         for entry in entries
-        for block in get_blocks(repeats)
+        for block in get_blocks(repeats, BLOCK if entry.device == CPU else DEVICE_BLOCK)
     ]
 
 
-def get_blocks(repeats: int) -> list[tuple[int, ...]]:
-    """Return the repeats 0, 1, ... in blocks of at most BLOCK."""
-    return [tuple(range(i, min(i + BLOCK, repeats))) for i in range(0, repeats, BLOCK)]
+def get_blocks(repeats: int, size: int = BLOCK) -> list[tuple[int, ...]]:
+    """Return the repeats 0, 1, ... in blocks of at most `size`."""
+    return [tuple(range(i, min(i + size, repeats))) for i in range(0, repeats, size)]
 
 
 def digest(identity: dict[str, Any], digits: int = 16) -> str:

@@ -45,6 +45,7 @@ class Ace(Predictor, Pretrains):
     """
 
     has_std: ClassVar[bool] = True
+    has_device: ClassVar[bool] = True
     normal_labels: ClassVar[bool] = True
     quick: ClassVar[Mapping[str, Any]] = {"epochs": 3, "folds": 2, "trees": 10, "pretrain_steps": 50}
 
@@ -111,7 +112,7 @@ class Ace(Predictor, Pretrains):
         """Return the untrained network, pretrained if this predictor is."""
         from predictors.acenas import Acenas
 
-        network = Acenas(epochs=self.epochs)
+        network = Acenas(epochs=self.epochs).on(self.device)
         if hasattr(self, "pretrained_"):
             network.weak_ = self.pretrained_.weak_
         return network
@@ -124,7 +125,7 @@ class Ace(Predictor, Pretrains):
         network = Acenas(
             pretrain_epochs=max(1, round(self.pretrain_steps * 128 / max(size, 1))),
             pretrain_size=size if size < len(graphs) else 0,
-        )
+        ).on(self.device)
         with self._naming_errors("pretrain"):
             self.pretrained_ = network.pretrain(graphs, weak_labels, seed=seed)
         self.pretrain_seconds_ = network.pretrain_seconds_
@@ -149,7 +150,7 @@ class Ace(Predictor, Pretrains):
         """Restore what `save_encoder` of this predictor or of `acenas` saved."""
         from predictors.acenas import Acenas
 
-        self.pretrained_ = Acenas().load_encoder(path)
+        self.pretrained_ = Acenas().on(self.device).load_encoder(path)
         self.pretrain_seconds_ = self.pretrained_.pretrain_seconds_
         return self
 

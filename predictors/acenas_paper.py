@@ -13,11 +13,13 @@ from torch.optim.lr_scheduler import LambdaLR
 from data.errors import InputError
 from data.graphs import Graphs
 from data.names import check_name
+from predictors.nn.device import move, move_inputs, permutations
 from predictors.nn.graph import Head, Inputs
 from predictors.nn.layers import Generators, generators
+from predictors.nn.lean import Adam
 from predictors.nn.paper import Lists, PaperRanker, SortPooledGcn, symmetric_inputs
 from predictors.nn.pretrained import PretrainedRanker, WeakHeads, WeakRegression
-from predictors.nn.training import Objective, epoch_cosine, epoch_steps, minimise, one_thread
+from predictors.nn.training import Objective, epoch_cosine, epoch_steps, minimise
 
 
 class AcenasPaper(PaperRanker, PretrainedRanker):
@@ -128,14 +130,15 @@ class AcenasPaper(PaperRanker, PretrainedRanker):
         further heads cost next to nothing.
         """
         rngs = generators([seed])
-        chosen = torch.randperm(len(targets), generator=rngs[0])[: max(1, len(targets) * 4 // 5)]
+        chosen = permutations(len(targets), rngs)[0, : max(1, len(targets) * 4 // 5)]
         inputs, targets = {name: x[chosen] for name, x in inputs.items()}, targets[chosen]
         n, labels = targets.shape
-        with one_thread():
+        with self._computing():
+            inputs, targets = move_inputs(inputs), move(targets)
             net = self._new_weak_net(inputs, labels, rngs).train()
             head = self._head(rngs * labels)
             moving = [*net.encoder.parameters(), *head.parameters()]
-            optimiser = torch.optim.Adam(moving, lr=self.pretrain_lr, fused=True)
+            optimiser = Adam(moving, lr=self.pretrain_lr, fused=True)
             epoch = epoch_steps(n, self.pretrain_batch)
             steps = self.pretrain_epochs * epoch
             schedule = LambdaLR(optimiser, lambda step: epoch_cosine(step, steps, epoch))

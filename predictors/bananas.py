@@ -20,6 +20,7 @@ from data.spaces.chains import ChainSpace
 from predictors.base import ScoresAndStd
 from predictors.nn.graph import Inputs
 from predictors.nn.layers import Generators, Standardise
+from predictors.nn.lean import Adam
 from predictors.nn.paper import Glorot
 from predictors.nn.ranker import TorchRanker, apply
 from predictors.nn.training import Objective
@@ -107,7 +108,7 @@ class Bananas(TorchRanker):
 
     def _optimiser(self, net: nn.Module, steps: int, epoch: int) -> tuple[Optimizer, LRScheduler]:
         del steps, epoch
-        optimiser = torch.optim.Adam(net.parameters(), lr=self.lr, betas=(0.9, 0.99), fused=True)
+        optimiser = Adam(net.parameters(), lr=self.lr, betas=(0.9, 0.99), fused=True)
         return optimiser, LambdaLR(optimiser, lambda _: 1.0)
 
     def _train(self, graphs: Sequence[Graphs], labels: np.ndarray, seeds: Sequence[int]) -> nn.Module:
@@ -127,7 +128,7 @@ class Bananas(TorchRanker):
             size = len(plan.rows)
             noise.append(plan.measure_noise(outputs[i * size : (i + 1) * size], y))
         _keep_first(net, len(graphs), self.networks)
-        net.register_buffer("noise", torch.tensor(noise, dtype=torch.float64))
+        net.register_buffer("noise", torch.tensor(noise, dtype=torch.float64, device="cpu"))
         return net
 
     def scores(self, net: nn.Module, graphs: Graphs) -> np.ndarray:

@@ -13,7 +13,9 @@ from data.errors import AcerankError, InputError
 from data.graphs import Graphs
 from data.names import check_name
 from data.space import SearchSpace
-from predictors.errors import PredictorError, check_scores, check_std, describe_failure
+from predictors.device import CPU
+from predictors.distinct import predict_canonical, predict_std_canonical
+from predictors.errors import PredictorError, describe_failure
 from predictors.hyperparameters import Parametrised, one_line
 from predictors.label_scale import LabelScale, standardise
 
@@ -60,6 +62,8 @@ class Predictor(Parametrised):
         max_train_size: Largest number of training labels that it can learn from; None for no known limit.
         quick: Hyper-parameters that make a slow predictor quick, for trying things out.
         costly: Whether a repeat takes so long that a leaderboard leaves it out unless it is named.
+        has_device: Whether it can compute on another device than the CPU.
+        device: Where it computes: "cpu", "cuda", "cuda:1", "mps"; see `on`.
     """
 
     role: ClassVar[str] = "predictor"
@@ -70,6 +74,8 @@ class Predictor(Parametrised):
     max_train_size: ClassVar[int | None] = None
     quick: ClassVar[Mapping[str, Any]] = {}
     costly: ClassVar[bool] = False
+    has_device: ClassVar[bool] = False
+    device: str = CPU
 
     def lacks(self, weak: Collection[str]) -> tuple[str, ...]:
         """Return the weak labels that this predictor requires and that are not among `weak`."""
@@ -171,6 +177,27 @@ class Predictor(Parametrised):
         fitted = [self._twin().fit(g, y, seed=seed) for g, y, seed in zip(graphs, ys, seeds, strict=True)]
         return _Loop(fitted)
 
+    def clone(self) -> Self:
+        """Return a new instance with the same parameters, on the same device."""
+        return super().clone()._placed(self.device)
+
+    def on(self, device: str) -> Self:
+        """Return an unfitted copy that computes on a device: "cpu", "cuda", "cuda:1", "mps".
+
+        Random numbers come from the CPU, so results differ from the CPU's by rounding alone.
+
+        Raises:
+            InputError: It always computes on the CPU.
+        """
+        if device != CPU and not self.has_device:
+            raise InputError(f"predictor '{self.name}' always computes on the CPU, not on '{device}'")
+        return self._twin()._placed(device)
+
+    def _placed(self, device: str) -> Self:
+        if self.has_device and self.device != device:
+            self.device = device
+        return self
+
     def _twin(self) -> Self:
         """Return an unfitted copy that keeps what was pretrained."""
         return self.clone()
@@ -271,7 +298,7 @@ class Predictor(Parametrised):
 
 
 class _Loop:
-    """Repeats that were fitted one by one."""
+    """Repeats that were fitted one by one; what they are asked about is brought into canonical form once."""
 
     def __init__(self, fitted: Sequence[Predictor]) -> None:
         self.fitted = fitted
@@ -283,10 +310,28 @@ class _Loop:
     def predict(self, graphs: Graphs, *, return_std: Literal[True]) -> ScoresAndStd: ...
 
     def predict(self, graphs: Graphs, *, return_std: bool = False) -> np.ndarray | ScoresAndStd:
+        own = self.fitted[0]
+        if type(own).predict is Predictor.predict:
+            for predictor in self.fitted:
+                predictor._check_space(graphs, predictor.space_)
+                predictor._check_weak(graphs)
+            if not return_std:
+                return predict_canonical(own, self._predict, graphs, repeats=True)
+            own.check_has_std()
+            return predict_std_canonical(own, self._predict_std, graphs, repeats=True)
         if not return_std:
             return np.stack([predictor.predict(graphs) for predictor in self.fitted])
-        both = [predictor.predict(graphs, return_std=True) for predictor in self.fitted]
-        return np.stack([scores for scores, _ in both]), np.stack([std for _, std in both])
+        return _stack_pairs([predictor.predict(graphs, return_std=True) for predictor in self.fitted])
+
+    def _predict(self, graphs: Graphs) -> np.ndarray:
+        return np.stack([np.asarray(predictor._predict(graphs)) for predictor in self.fitted])
+
+    def _predict_std(self, graphs: Graphs) -> ScoresAndStd:
+        return _stack_pairs([predictor._predict_std(graphs) for predictor in self.fitted])
+
+
+def _stack_pairs(pairs: Sequence[ScoresAndStd]) -> ScoresAndStd:
+    return np.stack([scores for scores, _ in pairs]), np.stack([std for _, std in pairs])
 
 
 class Together:
@@ -327,68 +372,6 @@ class Together:
         return predict_std_canonical(own, self._predict_std, graphs, repeats=True)
 
 
-def predict_canonical(
-    predictor: Predictor, predict: Callable[[Graphs], object], graphs: Graphs, *, repeats: bool = False
-) -> np.ndarray:
-    """Score architectures, once for each distinct network if the predictor is canonical.
-
-    Args:
-        predictor: The predictor that `predict` belongs to.
-        predict: Graphs to scores (n,), or (repeats, n).
-        graphs: n architectures.
-        repeats: Whether scores have an axis of repeats.
-
-    Returns:
-        Scores (n,) or (repeats, n), all finite.
-
-    Raises:
-        PredictorError: `predict` failed, or returned anything else.
-    """
-    asked, inverse = _distinct(predictor, graphs)
-    with predictor._naming_errors("_predict"):
-        scores = predict(asked)
-    who = f"predictor '{predictor.name}': _predict"
-    return check_scores(who, scores, len(asked), repeats=repeats)[..., inverse]
-
-
-def predict_std_canonical(
-    predictor: Predictor, predict_std: Callable[[Graphs], object], graphs: Graphs, *, repeats: bool = False
-) -> ScoresAndStd:
-    """Score architectures and say how sure the scores are; see predict_canonical.
-
-    Args:
-        predictor: The predictor that `predict_std` belongs to.
-        predict_std: Graphs to scores and standard deviations, each (n,) or (repeats, n).
-        graphs: n architectures.
-        repeats: Whether there is an axis of repeats.
-
-    Returns:
-        Scores and standard deviations, each (n,) or (repeats, n), all finite, no deviation negative.
-
-    Raises:
-        PredictorError: `predict_std` failed, or returned anything else.
-    """
-    asked, inverse = _distinct(predictor, graphs)
-    with predictor._naming_errors("_predict_std"):
-        both = predict_std(asked)
-    who = f"predictor '{predictor.name}': _predict_std"
-    if not isinstance(both, tuple) or len(both) != 2:
-        raise PredictorError(f"{who} returned {one_line(both)}; it must return a pair: scores, deviations")
-    scores = check_scores(who, both[0], len(asked), repeats=repeats)
-    std = check_std(who, both[1], len(asked), repeats=repeats)
-    if scores.shape != std.shape:
-        raise PredictorError(f"{who} returned scores of shape {scores.shape} and deviations of {std.shape}")
-    return scores[..., inverse], std[..., inverse]
-
-
-def _distinct(predictor: Predictor, graphs: Graphs) -> tuple[Graphs, np.ndarray | slice]:
-    """Return what a predictor is asked about, and where each architecture is in it."""
-    if not predictor.canonical:
-        return graphs, slice(None)
-    rows, inverse = graphs.unique()
-    return graphs.take(rows).effective(), inverse
-
-
 def with_params(predictor: Predictor, **params: Any) -> Predictor:  # noqa: ANN401
     """Return an unfitted copy with some hyper-parameters changed.
 
@@ -397,4 +380,4 @@ def with_params(predictor: Predictor, **params: Any) -> Predictor:  # noqa: ANN4
     """
     for name in params:
         check_name(f"hyper-parameter of {predictor.name}", name, predictor.defaults())
-    return type(predictor)(**{**predictor.params(), **params})
+    return type(predictor)(**{**predictor.params(), **params})._placed(predictor.device)

@@ -17,6 +17,7 @@ from data.graphs import Graphs
 from predictors.nn.flow import Flow, FlowRanker, Start, gather_end, gather_flow, normal
 from predictors.nn.graph import Head, Inputs
 from predictors.nn.layers import Dropout, Generators, LayerNorm, Linear, Standardise
+from predictors.nn.lean import AdamW
 from predictors.nn.op_updates import Backwards, OpUpdate
 from predictors.nn.training import epoch_cosine
 
@@ -105,9 +106,7 @@ class Flan(FlowRanker):
         return _Network(inputs, self, rngs)
 
     def _optimiser(self, net: nn.Module, steps: int, epoch: int) -> tuple[Optimizer, LRScheduler]:
-        optimiser = torch.optim.AdamW(
-            net.parameters(), lr=self.lr, weight_decay=self.weight_decay, fused=True
-        )
+        optimiser = AdamW(net.parameters(), lr=self.lr, weight_decay=self.weight_decay, fused=True)
         return optimiser, LambdaLR(optimiser, lambda step: max(epoch_cosine(step, steps, epoch), 1e-3))
 
 

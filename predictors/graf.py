@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 import numpy as np
 from lightgbm import Booster, Dataset
 from lightgbm import train as train_lightgbm
-from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
 
 from data.encode import graf
 from data.graphs import Graphs
 from data.names import check_name
 from predictors.base import Predictor, ScoresAndStd
 from predictors.forest_spread import ForestSpread
+from predictors.lean_forests import ExtraTreesRegressor, RandomForestRegressor
 
 FORESTS = {"random_forest": RandomForestRegressor, "extra_trees": ExtraTreesRegressor}
 MODELS = (*FORESTS, "lightgbm")

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.ensemble import RandomForestRegressor
 
 from data.encode import path_statistics
 from data.graphs import Graphs
 from predictors.base import Predictor, ScoresAndStd
 from predictors.forest_spread import ForestSpread, predict_mean
+from predictors.lean_forests import RandomForestRegressor
 
 
 class RandomForest(Predictor):

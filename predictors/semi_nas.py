@@ -16,11 +16,13 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from data.graphs import Graphs
 from data.space import INPUT, OUTPUT
+from predictors.nn.device import move
 from predictors.nn.graph import Inputs, graph_inputs
 from predictors.nn.layers import Dropout, Generators, Linear, generators
+from predictors.nn.lean import Adam
 from predictors.nn.lstm import Lstm
-from predictors.nn.ranker import CHUNK, TorchRanker, stack
-from predictors.nn.training import epoch_steps, minimise, one_thread
+from predictors.nn.ranker import CHUNK, TorchRanker
+from predictors.nn.training import epoch_steps, minimise
 
 
 class SemiNas(TorchRanker):
@@ -100,20 +102,19 @@ class SemiNas(TorchRanker):
 
     def _optimiser(self, net: nn.Module, steps: int, epoch: int) -> tuple[Optimizer, LRScheduler]:
         del steps, epoch
-        optimiser = torch.optim.Adam(net.parameters(), lr=self.lr, weight_decay=self.weight_decay, fused=True)
+        optimiser = Adam(net.parameters(), lr=self.lr, weight_decay=self.weight_decay, fused=True)
         return optimiser, LambdaLR(optimiser, lambda _: 1.0)
 
     def _train(self, graphs: Sequence[Graphs], labels: np.ndarray, seeds: Sequence[int]) -> nn.Module:
-        inputs = stack([self._inputs(g) for g in graphs])
-        y = torch.from_numpy(labels.astype(np.float32))
         rngs = generators(seeds)
-        self._steps(y.shape[1])
-        with one_thread():
+        self._steps(labels.shape[1])
+        with self._computing():
+            inputs, y = self._stack_inputs(graphs), move(torch.from_numpy(labels.astype(np.float32)))
             net = _Network(inputs, self, rngs).train()
             self._learn_labels(net, inputs, y, rngs, y.shape[1], round(self.pretrain * self.epochs))
             if self.unlabelled:
                 bred = [breed(g, self.unlabelled, seed) for g, seed in zip(graphs, seeds, strict=True)]
-                new = stack([self._inputs(g) for g in bred])
+                new = self._stack_inputs(bred)
                 both = {name: torch.cat([x, new[name]], 1) for name, x in inputs.items()}
                 labels_too = torch.cat([y, _guess(net, new)], 1)
                 self._learn_labels(net, both, labels_too, rngs, y.shape[1], self.epochs)

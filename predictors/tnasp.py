@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from data.errors import InputError
 from data.graphs import Graphs
+from predictors.nn.device import move
 from predictors.nn.graph import Inputs
 from predictors.nn.laplacian import (
     WIDTH,
@@ -21,8 +22,7 @@ from predictors.nn.laplacian import (
 )
 from predictors.nn.layers import Generators, LayerNorm, generators
 from predictors.nn.paper import PaperRanker
-from predictors.nn.ranker import stack
-from predictors.nn.training import Objective, one_thread
+from predictors.nn.training import Objective
 
 
 class Tnasp(PaperRanker):
@@ -95,10 +95,10 @@ class Tnasp(PaperRanker):
             return super()._train(graphs, labels, seeds)
         orders = np.stack([np.random.default_rng(seed).permutation(n) for seed in seeds])
         held, kept = orders[:, : n // 5], orders[:, n // 5 :]
-        inputs, y = self._tensors(graphs, labels, kept)
-        history = _History(*self._tensors(graphs, labels, held))
         rngs, net = generators(seeds), nn.Module()
-        with one_thread():
+        with self._computing():
+            inputs, y = self._tensors(graphs, labels, kept)
+            history = _History(*self._tensors(graphs, labels, held))
             for _ in range(self.rounds):
                 net = self._network(inputs, rngs).train()
                 self._learn(
@@ -110,8 +110,8 @@ class Tnasp(PaperRanker):
     def _tensors(
         self, graphs: Sequence[Graphs], labels: np.ndarray, rows: np.ndarray
     ) -> tuple[Inputs, Tensor]:
-        inputs = stack([self._inputs(g.take(chosen)) for g, chosen in zip(graphs, rows, strict=True)])
-        return inputs, torch.from_numpy(np.take_along_axis(labels, rows, 1).astype(np.float32))
+        inputs = self._stack_inputs([g.take(chosen) for g, chosen in zip(graphs, rows, strict=True)])
+        return inputs, move(torch.from_numpy(np.take_along_axis(labels, rows, 1).astype(np.float32)))
 
 
 class _History:

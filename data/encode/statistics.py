@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 import numpy as np
 
 from data.graphs import Graphs
 from data.space import INPUT, OUTPUT
+
+PART = 50_000  # architectures at once; of fewer, statistics are kept as long as the graphs
+_known: WeakKeyDictionary[Graphs, np.ndarray] = WeakKeyDictionary()
 
 
 def path_statistics(graphs: Graphs) -> np.ndarray:
@@ -17,7 +22,18 @@ def path_statistics(graphs: Graphs) -> np.ndarray:
     edges, distinct edges, edges out of the input and into the output, edges straight from input to output. A
     network without a path has −1 for the most and the fewest. In a space of several stages, the nodes of each
     group in each stage; in a space with features, the sum of each over all nodes, and its sum in each stage.
+
+    Those of one object are computed once, as several predictors ask for them; those of many, in parts.
     """
+    if len(graphs) > PART:
+        parts = (graphs.take(slice(i, i + PART)) for i in range(0, len(graphs), PART))
+        return np.concatenate([_compute(part) for part in parts])
+    if graphs not in _known:
+        _known[graphs] = _compute(graphs)
+    return _known[graphs].copy()
+
+
+def _compute(graphs: Graphs) -> np.ndarray:
     n, v = graphs.ops.shape
     weights = _group_weights(graphs)
     edges = graphs.adjacency.astype(np.float64)

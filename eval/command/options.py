@@ -231,6 +231,13 @@ class GridFlags(ClusterFlags):
     metrics: Annotated[
         list | None, _list(names, "Metrics, separated by commas, e.g. ndcg@10,kendall_tau.")
     ] = None
+    device: Annotated[
+        str,
+        typer.Option(
+            help="Where networks train and score: cpu, cuda, cuda:1, mps, or auto for the fastest of this "
+            "machine. Scores differ in the last digits; for one predictor: gcn:device=cuda."
+        ),
+    ] = "cpu"
 
     def arguments(self) -> dict[str, Any]:
         """Return the arguments that `evaluate` and its relatives share."""
@@ -239,6 +246,7 @@ class GridFlags(ClusterFlags):
             "train_sizes": self.train_size,
             "repeats": self.repeats,
             "metrics": self.metrics,
+            "device": self.device,
         }
 
 

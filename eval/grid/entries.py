@@ -17,6 +17,7 @@ from eval.task import Entry, Task
 from predictors import REGISTRY
 from predictors.adapter import as_predictor, source_modules
 from predictors.base import Predictor
+from predictors.device import AUTO, CPU, choose_device
 from predictors.hyperparameters import parameter_defaults
 from predictors.pretraining import Pretrains
 from predictors.weak_label import WeakLabel
@@ -42,6 +43,8 @@ class Asked:
     def title(self) -> str:
         """Name in reports: the predictor's, and what differs from its defaults."""
         shown = self.predictor.changed() | ({} if self.weak is None else {"weak": self.weak})
+        if self.predictor.has_device and self.predictor.device != CPU:
+            shown["device"] = self.predictor.device
         return ":".join([self.name, *(f"{key}={shown[key]}" for key in sorted(shown))])
 
 
@@ -81,16 +84,23 @@ def _from_text(text: str, shared: Mapping[str, list[tuple[str, str]]]) -> Asked:
     found: object = REGISTRY[name]
     kind = found if isinstance(found, type) else type(found)
     pretrains, defaults = issubclass(kind, Pretrains), parameter_defaults(kind)
+    placed = getattr(kind, "has_device", False) is True and "device" not in defaults
+    special = [*(["weak"] if pretrains else []), *(["device"] if placed else [])]
     changed: dict[str, Any] = {}
     weak: str | None = None
+    device = CPU
     for key, value in [*shared.get(name, []), *(split_parameter(item, text) for item in items)]:
         if key == "weak" and pretrains:
             weak = value
             continue
-        check_name(f"hyper-parameter of {name}", key, [*defaults, *(["weak"] if pretrains else [])])
+        if key == "device" and placed:
+            device = choose_device(value) if value == AUTO else value
+            continue
+        check_name(f"hyper-parameter of {name}", key, [*defaults, *special])
         changed[key] = parse_value(f"{name}.{key}", value, defaults[key])
     short = shorten_name(name)
-    return Asked(short, as_predictor(found, short, **changed), None if weak == DEFAULT else weak)
+    predictor = as_predictor(found, short, **changed)
+    return Asked(short, predictor.on(device) if placed else predictor, None if weak == DEFAULT else weak)
 
 
 def _from_object(item: object) -> Asked:

@@ -13,6 +13,7 @@ from benchmarks.base import Benchmark
 from benchmarks.target_choice import split_target
 from data.errors import InputError
 from data.files import checksum
+from eval.grid.devices import place
 from eval.grid.entries import Asked, build_entries, leave_out
 from eval.grid.folder import Signature
 from eval.grid.session import get_benches
@@ -20,6 +21,7 @@ from eval.grid.tasks import build_tasks, choose_metrics, describe
 from eval.grid.weak import take_weak
 from eval.provenance import code_hash
 from eval.task import Entry, Task, Trial, build_trials
+from predictors.device import CPU
 
 if TYPE_CHECKING:
     from benchmarks.table_options import TableOptions
@@ -82,6 +84,7 @@ def build_plan(
     seed: int = 0,
     offline: bool = False,
     table: TableOptions | None = None,
+    device: str = CPU,
 ) -> Plan:
     """Resolve what `evaluate` is asked for, and log what a reader has to know.
 
@@ -92,6 +95,7 @@ def build_plan(
     if repeats < 1:
         raise InputError(f"repeats must be at least 1, not {repeats}")
     encoder_hash = file_hash(encoder) if encoder else ""
+    asked = place(asked, device)
     found = load_benchmarks(bench, weak, trusted_weak, target, offline=offline, table=table)
     wanted = {
         "datasets": as_list(datasets),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from data.cluster import Cluster
 from data.files import atomic_path
 from eval.evaluator import Scored, run_trial
+from eval.grid.blocks import Part, merge_parts, split_blocks
 from eval.grid.parallel import run_all
 from eval.grid.store import Store, pack
 from eval.provenance import code_hash
@@ -22,6 +23,7 @@ from eval.scoring import Row, Scorer
 from eval.task import Task, Trial
 
 TASK_COLUMNS = ("bench", "dataset", "target", "protocol", "train_size")
+LARGE = 500_000  # test rows beyond which scores are kept in single precision
 _MEASURED = ("fit_seconds", "predict_seconds", "pretrain_seconds", "weak_hash")
 
 
@@ -55,6 +57,9 @@ def run_grid(
 
     def run(missing: Sequence[Trial]) -> Iterator[tuple[int, list[Row]]]:
         if cluster is None:
+            parts = split_blocks(missing, jobs)
+            if len(parts) > len(missing):
+                return _run_parts(missing, parts, tuple(metrics), store, jobs)
             shared = missing, tuple(metrics), store.folder
             return run_all(_run, shared, range(len(missing)), jobs)
         return _run_remote(cluster, missing, tuple(metrics), store)
@@ -76,6 +81,29 @@ def _run(shared: tuple[Sequence[Trial], Sequence[str], Path], index: int) -> lis
     return finished.rows
 
 
+def _run_parts(
+    trials: Sequence[Trial], parts: Sequence[Part], metrics: Sequence[str], store: Store, jobs: int
+) -> Iterator[tuple[int, list[Row]]]:
+    """Run trials in parts; a trial is stored when all of its parts are there."""
+    waiting: dict[int, dict[Part, Scored | None]] = {}
+    for part in parts:
+        waiting.setdefault(part[0], {})[part] = None
+    for position, scored in run_all(_run_part, trials, parts, jobs):
+        index = parts[position][0]
+        waiting[index][parts[position]] = scored
+        found = [each for each in waiting[index].values() if each is not None]
+        if len(found) == len(waiting[index]):
+            del waiting[index]
+            finished = finish(trials[index], merge_parts(found), metrics)
+            store.put(trials[index].id, finished.content)
+            yield index, finished.rows
+
+
+def _run_part(trials: Sequence[Trial], part: Part) -> Scored:
+    index, repeats = part
+    return run_trial(trials[index], repeats)
+
+
 def _run_remote(
     cluster: Cluster, trials: Sequence[Trial], metrics: Sequence[str], store: Store
 ) -> Iterator[tuple[int, list[Row]]]:
@@ -90,19 +118,33 @@ def _run_remote(
 
 def compute(trial: Trial, metrics: Sequence[str]) -> Finished:
     """Run a trial; nothing is stored, but its file is made here: one process stores what many compute."""
-    scored = run_trial(trial)
+    return finish(trial, run_trial(trial), metrics)
+
+
+def finish(trial: Trial, scored: Scored, metrics: Sequence[str]) -> Finished:
+    """Return the rows of a trial's result, and its file."""
+    scored = _shorten(scored)
     rows = _scorer(trial.task).rows(trial, scored, metrics)
     score = np.concatenate(scored.scores)
+    kind = pa.from_numpy_dtype(score.dtype)
     scores = pa.table(
         {
             "repeat": np.repeat(np.array(trial.repeats, np.int32), [len(s) for s in scored.scores]),
             "row": np.concatenate([split.test for split in scored.splits]).astype(np.int32),
             "score": score,
-            "std": pa.nulls(len(score), pa.float64()) if scored.std is None else np.concatenate(scored.std),
+            "std": pa.nulls(len(score), kind) if scored.std is None else np.concatenate(scored.std),
         }
     )
     measured = {name: getattr(scored, name) for name in _MEASURED}
     return Finished(rows, pack(scores, _describe(trial, rows, measured)))
+
+
+def _shorten(scored: Scored) -> Scored:
+    """Return scores in single precision where a table is large; rows are made of what is stored."""
+    if max(map(len, scored.scores)) <= LARGE:
+        return scored
+    std = None if scored.std is None else [each.astype(np.float32) for each in scored.std]
+    return replace(scored, scores=[each.astype(np.float32) for each in scored.scores], std=std)
 
 
 @lru_cache(maxsize=8)

@@ -16,6 +16,7 @@ from typing import Annotated
 
 import typer
 
+from eval.command.options import sizes
 from eval.command.origin import start
 from eval.speed import campaign, cluster, nb101
 from eval.speed.figures import Figure
@@ -36,12 +37,32 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 @app.command()
 def main(
     only: Annotated[str | None, typer.Option(help="Names of parts, separated by commas.")] = None,
+    scale: Annotated[
+        bool, typer.Option("--scale", help="Print how time and memory grow from 10,000 to a million cells.")
+    ] = False,
+    sizes_: Annotated[
+        str, typer.Option("--sizes", help="With --scale: numbers of cells, separated by commas.")
+    ] = "10000,100000,1000000",
+    device: Annotated[
+        str | None,
+        typer.Option(help="Print networks on this device next to the CPU: cuda, mps, or cpu for itself."),
+    ] = None,
     format_: Annotated[Format, typer.Option("--format", help="What to print on stdout.")] = Format.table,
 ) -> None:
     """Print how fast command line, tables, spaces, predictors, metrics, supernets and a default run are."""
     from data.cache import locate
     from data.names import check_name
 
+    if scale:
+        from eval.speed.scale import print_scale
+
+        print_scale(sizes(sizes_))
+        return
+    if device is not None:
+        from eval.speed.devices import print_devices
+
+        print_devices(device)
+        return
     names = [check_name("part", name, PARTS) for name in only.split(",")] if only else list(PARTS)
     locate("nb201")
     figures = []

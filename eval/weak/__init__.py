@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data.errors import InputError
+from predictors.device import CPU
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,6 +110,7 @@ def account(
     progress: bool = True,
     offline: bool = False,
     table: TableOptions | None = None,
+    device: str = CPU,
     command: Command | None = None,
 ) -> Account:
     """Measure what weak labels are worth to a ranker, each alone, next to the others, and in greedy sums.
@@ -140,6 +142,7 @@ def account(
         progress: Show progress on stderr, if that is a terminal.
         offline: Never use the network.
         table: How to read a table of one's own.
+        device: Where networks train and score; see `eval.evaluate`.
         command: The command line that asks; None from Python.
 
     Raises:
@@ -159,7 +162,7 @@ def account(
     others = get_default(chosen.bench) if beside == "default" else [n for n in (beside or "").split("+") if n]
     arms = build_arms(
         chosen.bench,
-        predictor,
+        predictor if device == CPU else f"{predictor}:device={device}",
         dataset=dataset,
         target=target,
         label=label,

@@ -110,7 +110,7 @@ def weak(options: Options) -> None:
             name: arguments[name]
             for name in (
                 "repeats", "target", "label", "trusted_weak", "settings", "seed", "jobs", "cluster", "out",
-                "offline", "table",
+                "offline", "table", "device",
             )
         },
     )  # fmt: skip

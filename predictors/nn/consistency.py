@@ -11,8 +11,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
+from predictors.nn.device import permutations
 from predictors.nn.graph import Inputs
 from predictors.nn.layers import Dropout, Generators, LayerNorm
+from predictors.nn.lean import AdamW
 from predictors.nn.ranker import TorchRanker
 from predictors.nn.training import Objective
 
@@ -65,7 +67,7 @@ class TwoViews:
         scores = self.net(inputs)
         loss = ((scores - y) ** 2).mean(-1)
         if self.difference > 0:
-            partner = torch.stack([torch.randperm(y.shape[1], generator=rng) for rng in self.rngs])
+            partner = permutations(y.shape[1], self.rngs)
             error = scores - y
             loss = loss + self.difference * (error - error.gather(1, partner)).abs().mean(-1)
         if self.consistency > 0:
@@ -151,7 +153,7 @@ class AveragedRanker(TorchRanker):
 
     def _optimiser(self, net: nn.Module, steps: int, epoch: int) -> tuple[Optimizer, LRScheduler]:
         del epoch
-        optimiser = torch.optim.AdamW(decayed(net, self.weight_decay), lr=self.lr, fused=True)
+        optimiser = AdamW(decayed(net, self.weight_decay), lr=self.lr, fused=True)
         return optimiser, LambdaLR(optimiser, lambda step: self._share(step, steps))
 
     def _share(self, step: int, steps: int) -> float:

@@ -17,6 +17,7 @@ from data.space import INPUT, OUTPUT
 from data.spaces.edges import EdgeSpace
 from predictors.nn.graph import Inputs, graph_inputs
 from predictors.nn.layers import Generators, Linear, normal_per_repeat, per_repeat
+from predictors.nn.lean import Adam
 from predictors.nn.ranker import TorchRanker
 
 
@@ -198,5 +199,5 @@ class FlowRanker(TorchRanker):
 
     def _optimiser(self, net: nn.Module, steps: int, epoch: int) -> tuple[Optimizer, LRScheduler]:
         del steps, epoch
-        optimiser = torch.optim.Adam(net.parameters(), lr=self.lr, weight_decay=self.weight_decay, fused=True)
+        optimiser = Adam(net.parameters(), lr=self.lr, weight_decay=self.weight_decay, fused=True)
         return optimiser, LambdaLR(optimiser, lambda _: 1.0)

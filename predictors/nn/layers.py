@@ -1,43 +1,47 @@
 """Layers with a leading repeat axis: r independent copies in one batched operation.
 
 Copies never mix, and copy i draws its initial weights and dropout masks from generator i alone, so a
-repeat does not depend on the others it is trained with (up to floating-point rounding).
+repeat does not depend on the others it is trained with (up to floating-point rounding). Generators draw on
+the CPU and the numbers are moved to the device, so that a device changes nothing but rounding.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from predictors.nn.device import move
 
 Generators = Sequence[torch.Generator]
 
 
 def generators(seeds: Sequence[int]) -> list[torch.Generator]:
     """Return one generator for each seed."""
-    return [torch.Generator().manual_seed(seed) for seed in seeds]
+    return [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
 
 
 def per_repeat(shape: Sequence[int], rngs: Generators, *, bound: float | None = None) -> Tensor:
     """Return random numbers (repeats, *shape): uniform in ±bound, or in [0, 1) without a bound."""
-    drawn = torch.empty(len(rngs), *shape)
+    drawn = torch.empty(len(rngs), *shape, device="cpu")
     for copy, rng in zip(drawn, rngs, strict=True):
         if bound is None:
             copy.uniform_(generator=rng)
         else:
             copy.uniform_(-bound, bound, generator=rng)
-    return drawn
+    return move(drawn)
 
 
 def normal_per_repeat(shape: Sequence[int], rngs: Generators, *, std: float = 1.0) -> Tensor:
     """Return normal random numbers (repeats, *shape) with mean 0."""
-    drawn = torch.empty(len(rngs), *shape)
+    drawn = torch.empty(len(rngs), *shape, device="cpu")
     for copy, rng in zip(drawn, rngs, strict=True):
         copy.normal_(0.0, std, generator=rng)
-    return drawn
+    return move(drawn)
 
 
 class Linear(nn.Module):
@@ -104,5 +108,19 @@ class Dropout(nn.Module):
         """Drop entries of (r, ...) in training; the identity otherwise."""
         if not self.training or self.rate == 0:
             return x
-        keep = per_repeat(x.shape[1:], self.rngs) >= self.rate
-        return x * keep / (1 - self.rate)
+        return _Drop.apply(x, per_repeat(x.shape[1:], self.rngs).ge_(self.rate), 1 - self.rate)  # pyright: ignore[reportReturnType]
+
+
+class _Drop(torch.autograd.Function):
+    """x * keep / share, in as few passes as give the same bits."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, keep: Tensor, share: float) -> Tensor:  # noqa: ANN401
+        ctx.save_for_backward(keep)
+        ctx.share = share
+        return (x * keep).div_(share)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:  # noqa: ANN401
+        (keep,) = ctx.saved_tensors
+        return (grads[0] / ctx.share).mul_(keep), None, None

@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from data.graphs import Graphs
 from predictors.nn.graph import Inputs, graph_inputs
 from predictors.nn.layers import Dropout, Generators, Linear, per_repeat
+from predictors.nn.lean import Adam, AdamW
 from predictors.nn.losses import GRADED, parse_loss, relevance
 from predictors.nn.ranker import TorchRanker
 from predictors.nn.sorting import differences, discounts, ideal_dcg, safe
@@ -191,6 +192,6 @@ class PaperRanker(TorchRanker):
         return Lists(net, inputs, y, self.loss)
 
     def _optimiser(self, net: nn.Module, steps: int, epoch: int) -> tuple[Optimizer, LRScheduler]:
-        adam = torch.optim.AdamW if self.decoupled else torch.optim.Adam
+        adam = AdamW if self.decoupled else Adam
         optimiser = adam(net.parameters(), lr=self.lr, weight_decay=self.weight_decay, fused=True)
         return optimiser, LambdaLR(optimiser, lambda step: epoch_cosine(step, steps, epoch))

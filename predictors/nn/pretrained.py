@@ -20,11 +20,13 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from data.errors import InputError
 from data.graphs import Graphs
 from data.space import SearchSpace
+from predictors.nn.device import move, move_inputs
 from predictors.nn.encoder_file import WeakKnowledge, read_encoder, write_encoder
 from predictors.nn.graph import Head, Inputs
 from predictors.nn.layers import Generators, generators
+from predictors.nn.lean import AdamW
 from predictors.nn.ranker import TorchRanker, apply
-from predictors.nn.training import epoch_steps, minimise, one_thread, warm_cosine
+from predictors.nn.training import epoch_steps, minimise, warm_cosine
 from predictors.pretraining import Pretrains
 
 
@@ -125,7 +127,7 @@ class PretrainedRanker(TorchRanker, Pretrains):
             )
         hashes = graphs.canonical_hash()
         order = np.argsort(hashes, kind="stable")
-        state = {name: tensor.detach().clone() for name, tensor in net.state_dict().items()}
+        state = {name: tensor.detach().cpu().clone() for name, tensor in net.state_dict().items()}
         self.weak_ = WeakKnowledge(names, state, hashes[order], targets[order], _vocabulary(graphs.space))
         self.pretrain_seconds_ = time.perf_counter() - start
         return self
@@ -215,8 +217,9 @@ class PretrainedRanker(TorchRanker, Pretrains):
 
     def _weak_net(self, inputs: Inputs) -> WeakHeads:
         """Return the pretraining network with what it learned."""
-        net = self._new_weak_net(inputs, len(self.weak_.names), generators([0]))
-        net.load_state_dict(self.weak_.state)
+        with self._computing():
+            net = self._new_weak_net(inputs, len(self.weak_.names), generators([0]))
+            net.load_state_dict(self.weak_.state)
         return net
 
     def _new_weak_net(self, inputs: Inputs, labels: int, rngs: Generators) -> WeakHeads:
@@ -228,12 +231,13 @@ class PretrainedRanker(TorchRanker, Pretrains):
     def _pretrain(self, inputs: Inputs, targets: Tensor, seed: int) -> WeakHeads:
         """Train the encoder and a head for each column of targets (n, labels), NaN where unknown."""
         rngs = generators([seed])
-        with one_thread():
+        with self._computing():
+            inputs, targets = move_inputs(inputs), move(targets)
             net = self._new_weak_net(inputs, targets.shape[1], rngs).train()
             epoch = epoch_steps(len(targets), self.pretrain_batch)
             steps = self.pretrain_epochs * epoch
             steps = min(steps, self.pretrain_steps or steps)
-            optimiser = torch.optim.AdamW(
+            optimiser = AdamW(
                 net.parameters(), lr=self.pretrain_lr, weight_decay=self.weight_decay, fused=True
             )
             schedule = LambdaLR(optimiser, lambda step: warm_cosine(step, steps))
@@ -259,7 +263,7 @@ class PretrainedRanker(TorchRanker, Pretrains):
         ids = {id(p) for p in inside}
         outside = [p for p in net.parameters() if id(p) not in ids]
         groups = [{"params": outside}, {"params": inside, "lr": self.lr * self.encoder_lr}]
-        optimiser = torch.optim.AdamW(groups, lr=self.lr, weight_decay=self.weight_decay, fused=True)
+        optimiser = AdamW(groups, lr=self.lr, weight_decay=self.weight_decay, fused=True)
         frozen = self.freeze * steps
         courses = [
             lambda step: warm_cosine(step, steps),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -14,8 +16,11 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from data.errors import InputError
 from data.graphs import Graphs
 from predictors.base import Predictor, Repeats, ScoresAndStd, Together
+from predictors.device import check_device
+from predictors.nn.device import move, move_inputs, on_device
 from predictors.nn.graph import Inputs
 from predictors.nn.layers import Generators, generators
+from predictors.nn.lean import AdamW
 from predictors.nn.losses import Loss, parse_loss
 from predictors.nn.training import Best, Objective, epoch_steps, minimise, one_thread, warm_cosine
 
@@ -39,6 +44,8 @@ class TorchRanker(Predictor):
         weight_decay: AdamW's weight decay.
         dropout: Rate of dropout.
     """
+
+    has_device: ClassVar[bool] = True
 
     loss: str
     batch: int
@@ -97,13 +104,25 @@ class TorchRanker(Predictor):
         raise NotImplementedError(f"{type(self).__name__} sets has_std and does not implement scores_std")
 
     def _train(self, graphs: Sequence[Graphs], labels: np.ndarray, seeds: Sequence[int]) -> nn.Module:
-        inputs = stack([self._inputs(g) for g in graphs])
-        y = torch.from_numpy(labels.astype(np.float32))
         rngs = generators(seeds)
-        with one_thread():
+        with self._computing():
+            inputs = self._stack_inputs(graphs)
+            y = move(torch.from_numpy(labels.astype(np.float32)))
             net = self._network(inputs, rngs).train()
             self._learn(net, self._objective(net, inputs, y), rngs)
         return net
+
+    @contextmanager
+    def _computing(self) -> Iterator[None]:
+        """Compute on one thread of the CPU, or on the predictor's device."""
+        with one_thread(), on_device(check_device(self.device)):
+            yield
+
+    def _stack_inputs(self, graphs: Sequence[Graphs]) -> Inputs:
+        """Return the inputs (r, n, ...) of n architectures for each repeat, on the device in use."""
+        with on_device("cpu"):
+            inputs = stack([self._inputs(g) for g in graphs])
+        return move_inputs(inputs)
 
     def _learn(self, net: nn.Module, objective: Objective, rngs: Generators) -> None:
         """Train a network on an objective."""
@@ -119,9 +138,7 @@ class TorchRanker(Predictor):
     def _optimiser(self, net: nn.Module, steps: int, epoch: int) -> tuple[Optimizer, LRScheduler]:
         """Return the optimiser of all parameters and its learning rate over `steps`, `epoch` to an epoch."""
         del epoch
-        optimiser = torch.optim.AdamW(
-            net.parameters(), lr=self.lr, weight_decay=self.weight_decay, fused=True
-        )
+        optimiser = AdamW(net.parameters(), lr=self.lr, weight_decay=self.weight_decay, fused=True)
         return optimiser, LambdaLR(optimiser, lambda step: warm_cosine(step, steps))
 
     def _steps(self, n: int) -> int:
@@ -147,12 +164,16 @@ class _ListLoss:
 
 
 def apply(net: nn.Module, inputs: Inputs, chunk: int = CHUNK) -> Tensor:
-    """Return a network's outputs (r, n, ...) of inputs (n, ...), in evaluation mode, `chunk` at once."""
+    """Return a network's outputs (r, n, ...) of inputs (n, ...), in evaluation mode, `chunk` at once.
+
+    Inputs and outputs are on the CPU, and move to the network's device and back a chunk at a time.
+    """
     net.eval()
     n = len(next(iter(inputs.values())))
-    with torch.no_grad(), one_thread():
+    with torch.no_grad(), one_thread(), on_device(next(net.parameters()).device):
         parts = [
-            net({name: x[None, i : i + chunk] for name, x in inputs.items()}) for i in range(0, n, chunk)
+            net(move_inputs({name: x[None, i : i + chunk] for name, x in inputs.items()})).cpu()
+            for i in range(0, n, chunk)
         ]
     return torch.cat(parts, dim=1)
 

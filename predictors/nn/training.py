@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from predictors.nn.device import permutations
 from predictors.nn.layers import Generators
 
 
@@ -109,7 +110,7 @@ def random_lists(n: int, batch: int, rngs: Generators) -> Iterator[Tensor]:
     """
     size = min(batch, n)
     while True:
-        order = torch.stack([torch.randperm(n, generator=rng) for rng in rngs])
+        order = permutations(n, rngs)
         yield from order[:, : n - n % size].split(size, dim=1)
 
 
