@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
