@@ -14,7 +14,7 @@ from data.graphs import Graphs
 from data.names import check_name
 from data.space import SearchSpace
 from predictors.device import CPU
-from predictors.distinct import predict_canonical, predict_std_canonical
+from predictors.distinct import check_pair, check_single, predict_canonical, predict_std_canonical
 from predictors.errors import PredictorError, describe_failure
 from predictors.hyperparameters import Parametrised, one_line
 from predictors.label_scale import LabelScale, standardise
@@ -324,10 +324,10 @@ class _Loop:
         return _stack_pairs([predictor.predict(graphs, return_std=True) for predictor in self.fitted])
 
     def _predict(self, graphs: Graphs) -> np.ndarray:
-        return np.stack([np.asarray(predictor._predict(graphs)) for predictor in self.fitted])
+        return np.stack([check_single(each, each._predict(graphs), len(graphs)) for each in self.fitted])
 
     def _predict_std(self, graphs: Graphs) -> ScoresAndStd:
-        return _stack_pairs([predictor._predict_std(graphs) for predictor in self.fitted])
+        return _stack_pairs([check_pair(p, p._predict_std(graphs), len(graphs)) for p in self.fitted])
 
 
 def _stack_pairs(pairs: Sequence[ScoresAndStd]) -> ScoresAndStd:

@@ -64,24 +64,30 @@ def predict_std_canonical(
         PredictorError: `predict_std` failed, or returned anything else.
     """
     asked, inverse = _distinct(predictor, graphs)
-    who = f"predictor '{predictor.name}': _predict_std"
     parts = []
     for part in _split(asked):
         with predictor._naming_errors("_predict_std"):
             both = predict_std(part)
-        if not isinstance(both, tuple) or len(both) != 2:
-            raise PredictorError(
-                f"{who} returned {one_line(both)}; it must return a pair: scores, deviations"
-            )
-        scores = check_scores(who, both[0], len(part), repeats=repeats)
-        std = check_std(who, both[1], len(part), repeats=repeats)
-        if scores.shape != std.shape:
-            raise PredictorError(
-                f"{who} returned scores of shape {scores.shape} and deviations of {std.shape}"
-            )
-        parts.append((scores, std))
+        parts.append(check_pair(predictor, both, len(part), repeats=repeats))
     scores, std = (_join(each) for each in zip(*parts, strict=True))
     return scores[..., inverse], std[..., inverse]
+
+
+def check_pair(predictor: Predictor, both: object, n: int, *, repeats: bool = False) -> ScoresAndStd:
+    """Return scores and deviations of n architectures; PredictorError if they are anything else."""
+    who = f"predictor '{predictor.name}': _predict_std"
+    if not isinstance(both, tuple) or len(both) != 2:
+        raise PredictorError(f"{who} returned {one_line(both)}; it must return a pair: scores, deviations")
+    scores = check_scores(who, both[0], n, repeats=repeats)
+    std = check_std(who, both[1], n, repeats=repeats)
+    if scores.shape != std.shape:
+        raise PredictorError(f"{who} returned scores of shape {scores.shape} and deviations of {std.shape}")
+    return scores, std
+
+
+def check_single(predictor: Predictor, scores: object, n: int) -> np.ndarray:
+    """Return the scores (n,) of one repeat; PredictorError if they are anything else."""
+    return check_scores(f"predictor '{predictor.name}': _predict", scores, n)
 
 
 def _distinct(predictor: Predictor, graphs: Graphs) -> tuple[Graphs, np.ndarray | slice]:
