@@ -55,6 +55,7 @@ def evaluate(
     table: TableOptions | None = None,
     baseline: str | None = None,
     device: str = CPU,
+    encoders: int = 1,
     command: Command | None = None,
 ) -> Results:
     """Compare predictors as rankers: each learns from a few labelled architectures and ranks the others.
@@ -89,6 +90,8 @@ def evaluate(
         baseline: Predictor that the others are compared with; None for the best of each metric.
         device: Where networks train and score: "cpu", "cuda", "cuda:1", "mps", or "auto" for the fastest of
             this machine. It is part of a trial's identity.
+        encoders: Encoders that each predictor is pretrained to, with seeds of their own; repeats share them
+            in turn. With as many as repeats, intervals include the chance of the pretraining.
         command: The command line that asks; None from Python.
 
     Returns:
@@ -117,6 +120,7 @@ def evaluate(
         offline=offline,
         table=table,
         device=device,
+        encoders=encoders,
     )
     return run_plan(
         plan,

@@ -16,6 +16,7 @@ from data.graphs import Graphs
 from data.split import Pool, Split, get_protocol
 from eval.provenance import versions
 from predictors.device import CPU
+from predictors.pretraining import Pretrains
 
 if TYPE_CHECKING:
     from benchmarks.base import Benchmark
@@ -145,6 +146,11 @@ class Entry:
         }
 
     @property
+    def pretrains(self) -> bool:
+        """Whether it is pretrained on weak labels here."""
+        return isinstance(self.predictor, Pretrains) and bool(self.weak) and not self.encoder
+
+    @property
     def device(self) -> str:
         """Where it computes; "cpu" leaves its identity as it is."""
         return self.predictor.device if self.predictor.has_device else CPU
@@ -152,12 +158,21 @@ class Entry:
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """One unit of work: an entry's block of repeats on a task, fitted, scored and stored as a whole."""
+    """One unit of work: an entry's block of repeats on a task, fitted, scored and stored as a whole.
+
+    Attributes:
+        task: The task.
+        entry: The predictor.
+        repeats: The block.
+        code: Hash of the evaluator's code.
+        encoder: Which of several pretrained encoders the block uses: its seed is the task's plus this.
+    """
 
     task: Task
     entry: Entry
     repeats: tuple[int, ...]
     code: str = ""
+    encoder: int = 0
 
     @cached_property
     def identity(self) -> dict[str, Any]:
@@ -168,12 +183,18 @@ class Trial:
             "repeats": list(self.repeats),
             "code": self.code,
             "versions": versions(),
+            **({"encoder": self.encoder} if self.encoder else {}),
         }
 
     @cached_property
     def id(self) -> str:
         """Sixteen hex digits, the hash of `identity`."""
         return digest(self.identity)
+
+    @property
+    def pretrain_seed(self) -> int:
+        """Seed of the pretraining."""
+        return self.task.seed + self.encoder
 
     @property
     def title(self) -> str:
@@ -184,19 +205,37 @@ class Trial:
         )
 
 
-def build_trials(tasks: Sequence[Task], entries: Sequence[Entry], repeats: int, code: str) -> list[Trial]:
-    """Return every trial, ordered by task, entry and repeat."""
+def build_trials(
+    tasks: Sequence[Task], entries: Sequence[Entry], repeats: int, code: str, *, encoders: int = 1
+) -> list[Trial]:
+    """Return every trial, ordered by task, entry and block.
+
+    Args:
+        tasks: The tasks.
+        entries: The predictors.
+        repeats: Repeats of each.
+        code: Hash of the evaluator's code.
+        encoders: Encoders that a predictor is pretrained to; repeat r uses number r modulo this.
+    """
     return [
-        Trial(task, entry, block, code)
+        Trial(task, entry, block, code, block[0] % encoders if entry.pretrains else 0)
         for task in tasks
         for entry in entries
-        for block in get_blocks(repeats, BLOCK if entry.device == CPU else DEVICE_BLOCK)
+        for block in get_blocks(
+            repeats,
+            BLOCK if entry.device == CPU else DEVICE_BLOCK,
+            apart=encoders if entry.pretrains else 1,
+        )
     ]
 
 
-def get_blocks(repeats: int, size: int = BLOCK) -> list[tuple[int, ...]]:
-    """Return the repeats 0, 1, ... in blocks of at most `size`."""
-    return [tuple(range(i, min(i + size, repeats))) for i in range(0, repeats, size)]
+def get_blocks(repeats: int, size: int = BLOCK, *, apart: int = 1) -> list[tuple[int, ...]]:
+    """Return the repeats 0, 1, ... in blocks of at most `size`, those of a block being `apart`."""
+    return [
+        tuple(range(first, min(first + size * apart, repeats), apart))
+        for start in range(min(apart, repeats))
+        for first in range(start, repeats, size * apart)
+    ]
 
 
 def digest(identity: dict[str, Any], digits: int = 16) -> str:

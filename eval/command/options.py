@@ -238,6 +238,14 @@ class GridFlags(ClusterFlags):
             "machine. Scores differ in the last digits; for one predictor: gcn:device=cuda."
         ),
     ] = "cpu"
+    encoders: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Encoders that a predictor is pretrained to, each with its own seed; repeats share them in "
+            "turn. As many as repeats, and intervals include the chance of the pretraining.",
+        ),
+    ] = 1
 
     def arguments(self) -> dict[str, Any]:
         """Return the arguments that `evaluate` and its relatives share."""
@@ -247,6 +255,7 @@ class GridFlags(ClusterFlags):
             "repeats": self.repeats,
             "metrics": self.metrics,
             "device": self.device,
+            "encoders": self.encoders,
         }
 
 

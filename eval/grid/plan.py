@@ -85,6 +85,7 @@ def build_plan(
     offline: bool = False,
     table: TableOptions | None = None,
     device: str = CPU,
+    encoders: int = 1,
 ) -> Plan:
     """Resolve what `evaluate` is asked for, and log what a reader has to know.
 
@@ -110,14 +111,26 @@ def build_plan(
             asked = keep_possible(asked, each.bench, own)
     trials: list[Trial] = []
     code = code_hash(["eval.evaluator"])
+    made: list[Entry] = []
     for each, own in zip(found, tasks, strict=True):
         entries = build_entries(
             asked, own, weak=each.weak, encoder=str(encoder or ""), encoder_hash=encoder_hash
         )
-        trials += build_trials(own, _distinct(entries) if distinct else entries, repeats, code)
+        entries = _distinct(entries) if distinct else entries
+        made += entries
+        trials += build_trials(own, entries, repeats, code, encoders=encoders)
+    check_encoders(encoders, repeats, made)
     every = [task for own in tasks for task in own]
     notes = _collect_notes(trials, every)
     return Plan(trials, choose_metrics(as_list(metrics), every), notes, repeats)
+
+
+def check_encoders(encoders: int, repeats: int, entries: Iterable[Entry]) -> None:
+    """Raise InputError for a number of encoders that is none, or that nothing uses."""
+    if not 1 <= encoders <= repeats:
+        raise InputError(f"{repeats} repeats can share 1 to {repeats} encoders, not {encoders}")
+    if encoders > 1 and not any(entry.pretrains for entry in entries):
+        raise InputError(f"{encoders} encoders would have no effect: no predictor pretrains one here")
 
 
 def _collect_notes(trials: Sequence[Trial], tasks: Sequence[Task]) -> list[str]:

@@ -44,7 +44,7 @@ def pretrain(predictor: Predictor, trial: Trial) -> tuple[str, float]:
         if path.is_file():
             predictor.load_encoder(path)
         else:
-            predictor.pretrain(trial.task.graphs.with_weak({}), weak_labels, seed=trial.task.seed)
+            predictor.pretrain(trial.task.graphs.with_weak({}), weak_labels, seed=trial.pretrain_seed)
             predictor.save_encoder(path)
     return hash_weak_labels(weak_labels), predictor.pretrain_seconds_
 
@@ -68,7 +68,7 @@ def cached_encoder(predictor: Pretrains, trial: Trial) -> Path:
         "space": content["space"],
         "graphs": content["graphs"],
         "weak": hash_weak_labels(get_weak_labels(trial.task, trial.entry.weak)),
-        "seed": trial.task.seed,
+        "seed": trial.pretrain_seed,
         "versions": versions(),
     }
     return cache_folder() / "encoders" / f"{digest(identity, 24)}.safetensors"

@@ -111,6 +111,7 @@ def account(
     offline: bool = False,
     table: TableOptions | None = None,
     device: str = CPU,
+    encoders: int = 1,
     command: Command | None = None,
 ) -> Account:
     """Measure what weak labels are worth to a ranker, each alone, next to the others, and in greedy sums.
@@ -127,7 +128,7 @@ def account(
         train_sizes: Budgets of training labels.
         further_sizes: Larger budgets at which only the ranker without weak labels runs, to count the labels
             that are saved.
-        repeats: Repeats, each with its own split and seed. All repeats share one pretrained encoder.
+        repeats: Repeats, each with its own split and seed.
         metrics: Metrics; greedy sums are chosen by the first.
         dataset: Data set; by default the benchmark's.
         target: Target that scores are evaluated on.
@@ -143,6 +144,7 @@ def account(
         offline: Never use the network.
         table: How to read a table of one's own.
         device: Where networks train and score; see `eval.evaluate`.
+        encoders: Encoders that the ranker is pretrained to on each set of labels; see `eval.evaluate`.
         command: The command line that asks; None from Python.
 
     Raises:
@@ -173,6 +175,7 @@ def account(
         metrics=metrics,
         seed=seed,
         settings=settings,
+        encoders=encoders,
     )
     options: dict[str, Any] = {"jobs": jobs, "cluster": cluster, "progress": progress, "command": command}
     done = _measure(arms, chosen.labels, others, greedy, chosen.notes, out, options)

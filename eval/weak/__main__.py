@@ -111,6 +111,7 @@ def weak(options: Options) -> None:
             for name in (
                 "repeats", "target", "label", "trusted_weak", "settings", "seed", "jobs", "cluster", "out",
                 "offline", "table", "device",
+                "encoders",
             )
         },
     )  # fmt: skip

@@ -9,7 +9,7 @@ from benchmarks.base import Benchmark
 from data.errors import InputError
 from eval.grid.entries import Asked, build_entries, parse
 from eval.grid.folder import Signature
-from eval.grid.plan import Plan, cite
+from eval.grid.plan import Plan, check_encoders, cite
 from eval.grid.tasks import build_tasks, choose_metrics, describe
 from eval.provenance import code_hash
 from eval.task import Task, build_trials
@@ -49,6 +49,7 @@ class Arms:
         further: Tasks at larger budgets, that only the ranker without weak labels runs on.
         sets: Sets of weak labels, in the order in which they were added.
         settings: "PREDICTOR.PARAMETER=VALUE" each.
+        encoders: Encoders that are pretrained on each set; repeats share them in turn.
     """
 
     bench: Benchmark
@@ -60,6 +61,7 @@ class Arms:
     tasks: list[Task]
     further: list[Task]
     settings: Sequence[str] = ()
+    encoders: int = 1
     sets: dict[tuple[str, ...], Asked] = field(default_factory=dict)
     _first: Signature = field(default_factory=dict)
 
@@ -86,9 +88,10 @@ class Arms:
     def get_plan(self) -> Plan:
         """Return the plan of all arms so far; the first one that is asked for names the run."""
         code = code_hash(["eval.evaluator"])
-        trials = build_trials(
-            self.tasks, build_entries(list(self.sets.values()), self.tasks), self.repeats, code
-        )
+        entries = build_entries(list(self.sets.values()), self.tasks)
+        if any(self.sets):
+            check_encoders(self.encoders, self.repeats, entries)
+        trials = build_trials(self.tasks, entries, self.repeats, code, encoders=self.encoders)
         if self.further:
             alone = build_entries([self.sets[()]], self.further)
             trials += build_trials(self.further, alone, self.repeats, code)
@@ -112,6 +115,7 @@ def build_arms(
     metrics: Sequence[str],
     seed: int,
     settings: Sequence[str],
+    encoders: int = 1,
 ) -> Arms:
     """Return the arms of an account, the one without weak labels first.
 
@@ -145,6 +149,6 @@ def build_arms(
         except InputError:
             break
     chosen = choose_metrics(metrics, [*own, *further])
-    arms = Arms(bench, predictor, dataset, target, repeats, chosen, own, further, settings)
+    arms = Arms(bench, predictor, dataset, target, repeats, chosen, own, further, settings, encoders)
     arms.add()
     return arms

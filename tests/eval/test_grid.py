@@ -298,6 +298,8 @@ def test_blocks() -> None:
     assert get_blocks(1) == [(0,)]
     assert get_blocks(23) == [tuple(range(10)), tuple(range(10, 20)), (20, 21, 22)]
     assert get_blocks(20) == get_blocks(23)[:2]
+    assert get_blocks(5, 2, apart=2) == [(0, 2), (4,), (1, 3)]
+    assert get_blocks(2, apart=3) == [(0,), (1,)]
 
 
 def test_seeds_shift_repeats(tmp_path: Path, nb201: Benchmark) -> None:
