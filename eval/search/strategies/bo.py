@@ -17,8 +17,9 @@ ACQUISITIONS = ("ei", "ucb", "ts")
 class Bo(Strategy):
     """The candidates that an acquisition function likes best, by any predictor that says how sure it is.
 
-    Expected improvement is over the best predicted mean of what was queried, since labels are noisy. Thompson
-    sampling draws labels again for each query of a batch.
+    The default was chosen on CIFAR-100 of NAS-Bench-201 (docs/search.md). Expected improvement is over the
+    best predicted mean of what was queried, since labels are noisy. Thompson sampling draws labels again for
+    each query of a batch.
 
     Source: Jones et al., Efficient Global Optimization, 1998; White et al., BANANAS, AAAI 2021 (independent
     Thompson sampling on architectures).
@@ -26,7 +27,7 @@ class Bo(Strategy):
 
     uses_std: ClassVar[bool] = True
 
-    def __init__(self, *, acquisition: str = "ucb", beta: float = 0.5, candidates: int = 0) -> None:
+    def __init__(self, *, acquisition: str = "ucb", beta: float = 1.0, candidates: int = 0) -> None:
         """Set the acquisition function.
 
         Args:
