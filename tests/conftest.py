@@ -50,6 +50,11 @@ def nb201(real_tables: Path) -> Benchmark:
     return load("nb201")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the slow tests, so that no process works on one alone at the end."""
+    items.sort(key=lambda item: "slow" not in item.keywords)
+
+
 @pytest.fixture(autouse=True)
 def quiet_library() -> None:
     """Take back what a command does to show the library's messages, which stays for its whole process."""
