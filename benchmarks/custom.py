@@ -115,7 +115,7 @@ class Custom(Benchmark):
         if target:
             has = np.isfinite(self.target(self.info.dataset, target))
             if has.sum() < known.sum():
-                lines.append(f"{(~has & known).sum():,} labelled rows have no {target}")
+                lines.append(f"{(~has & known).sum():,} rows have no {target} but another label")
         return lines
 
     @staticmethod
@@ -178,7 +178,7 @@ class Custom(Benchmark):
         ]
         if small:
             lines.append(
-                f"larger is better for {', '.join(small)}; where smaller is, say so: target '{small[0]}:min'"
+                f"larger counts as better for {', '.join(small)}, except where it is asked for as '{small[0]}:min'"
             )
         graphs = self._bare_graphs
         if graphs.space.name == "custom":

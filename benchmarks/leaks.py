@@ -50,7 +50,8 @@ def check_leaks(bench: Benchmark, names: Iterable[str], trusted: Mapping[str, st
         elif match:
             raise InputError(
                 f"weak label '{name}' {match}: pretraining on it would leak true labels. "
-                "Remove it, or declare it trusted with a reason"
+                "Choose weak labels without it (none for none), or trust it with a reason "
+                f"(--trust-weak '{name}=REASON', trusted_weak in Python)"
             )
     return notices
 

@@ -107,7 +107,7 @@ def split_target(text: str) -> tuple[str, Literal[1, -1] | None]:
     if not colon:
         return text, None
     if direction not in ("min", "max"):
-        raise InputError(f"target '{text}': a direction is min or max, not '{direction}'")
+        raise InputError(f"'{text}': a direction is min or max, not '{direction}'")
     return name, -1 if direction == "min" else 1
 
 

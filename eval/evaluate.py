@@ -72,7 +72,7 @@ def evaluate(
         metrics: Names as in eval.metrics; by default those that the test sets are large enough for.
         datasets: Data sets of the benchmark; by default its first choice.
         target: Target that scores are evaluated on, e.g. "test_acc"; "latency:min" where lower is better.
-        label: Training label, e.g. "valid_acc".
+        label: Training label, e.g. "valid_acc"; "val_loss:min" where lower is better.
         weak: Weak labels to pretrain on in place of the predictors' defaults: names, "DATASET/TARGET",
             paths of tables, or "none".
         trusted_weak: Reason for each weak label that ranks like a true label and is meant to.

@@ -119,7 +119,10 @@ class BenchFlags(TableFlags):
     ] = None
     dataset: Annotated[list | None, _list(names, "Data sets, separated by commas.")] = None
     label: Annotated[
-        str | None, typer.Option(help="Training label. Default: the benchmark's, e.g. valid_acc.")
+        str | None,
+        typer.Option(
+            help="Training label; NAME:min where lower is better. Default: the benchmark's, e.g. valid_acc."
+        ),
     ] = None
     target: Annotated[
         str | None,

@@ -148,7 +148,7 @@ def build_entries(
     names = None if weak is None else _weak_names(weak, bench)
     if names is not None and encoder:
         raise InputError("a saved encoder takes the place of weak labels: give one of them")
-    given = bool(encoder) or names is not None
+    given = bool(encoder) or bool(names)  # no weak labels is what one that learns from none has anyway
     if given and not any(_uses(each, names, bench) for each in asked):
         option = "a saved encoder" if encoder else "weak labels"
         raise InputError(

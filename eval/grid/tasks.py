@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks.base import Benchmark
+from benchmarks.target_choice import split_target
 from data.column import Column
 from data.errors import InputError
 from data.split import DEFAULT_TRAIN_SIZE, FOLDS, Protocol, default_protocol, get_protocol
@@ -36,7 +37,7 @@ def build_tasks(
         bench: The benchmark.
         datasets: Data sets; by default the benchmark's own choice.
         target: Target that scores are evaluated on.
-        label: Training label.
+        label: Training label, "NAME", "NAME:min" or "NAME:max".
         protocols: Names of protocols; by default "leakfree", or cross-validation of a small table.
         train_sizes: Numbers of training labels; by default what fits the table.
         seed: Seed of the first repeat.
@@ -45,6 +46,9 @@ def build_tasks(
         UnknownNameError: An unknown data set, label, target or protocol.
         InputError: A protocol contradicts another choice, or asks for more rows than there are.
     """
+    label, direction = split_target(label or "")
+    if direction:
+        bench = bench.with_direction({label: direction})
     tasks = []
     for dataset in datasets or [_default_dataset(bench)]:
         target_name = target or bench.info.target

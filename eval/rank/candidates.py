@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -106,6 +108,11 @@ def find_labelled(loaded: Loaded, dataset: str | None) -> Labelled:
         raise InputError(f"{len(networks)} labelled networks: there is nothing to learn from")
     total = np.bincount(place, task.truth[known], len(networks))
     mean = total / np.bincount(place, minlength=len(networks))
+    if len(known) > len(networks):
+        _log.info(
+            "%s rows with %s are %s networks: twins count once, with their mean label",
+            f"{len(known):,}", target, f"{len(networks):,}",
+        )  # fmt: skip
     order = np.argsort(known[first])
     return Labelled(task, known[first][order], mean[order], networks[order])
 
@@ -132,17 +139,29 @@ def find_candidates(labelled: Labelled) -> Candidates:
         if first[network] != i:
             repeated[network].append(int(open_rows[i]))
     names = bench.row_names
+    known = int((twins >= 0).sum())
     _log.info(
-        "%s labelled networks, %s candidates (%s without a label: %s are networks with a label, %s repeat "
-        "another candidate)",
-        f"{len(labelled.rows):,}", f"{len(rows):,}", f"{len(open_rows):,}",
-        f"{int((labelled.find(bench.classes[open_rows]) >= 0).sum()):,}", f"{len(open_rows) - len(rows):,}",
-    )  # fmt: skip
+        "%s labelled networks; %s candidates%s%s",
+        f"{len(labelled.rows):,}",
+        f"{len(rows):,}",
+        f", {known:,} of which are networks with a label" if known else "",
+        f"; {len(open_rows) - len(rows):,} further rows repeat one of them"
+        if len(open_rows) > len(rows)
+        else "",
+    )
+    _tell_repeated_names([names[row] for row in rows])
     notes = [
         describe(labelled, twin, [names[row] for row in repeated[network]])
         for twin, network in zip(twins, order, strict=True)
     ]
     return Candidates(task.graphs.take(rows), [names[row] for row in rows], rows, twins, notes)
+
+
+def _tell_repeated_names(names: Sequence[str]) -> None:
+    repeated = [f"{name} ({count})" for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        more = f" and {len(repeated) - _SHOWN} more" if len(repeated) > _SHOWN else ""
+        _log.info("different candidates have one name: %s%s", ", ".join(repeated[:_SHOWN]), more)
 
 
 def describe(labelled: Labelled, twin: int, repeated: list[str]) -> str:

@@ -117,7 +117,7 @@ def _verdict(entry: Entry, ordered: Sequence[Summary], n: int, size: int) -> str
     if floors:
         text += f", the best floor ({floors[0].predictor}) reaches {number(floors[0].mean, 2)}"
     if own.ci_low is not None and own.ci_low <= 0:
-        return f"{text}. This cannot be told from chance: do not trust the order below."
+        return f"{text}. This cannot be told from chance: do not trust the order."
     if own.ci_low is not None and floors and own.ci_low <= floors[0].mean and floors[0] is not own:
         return f"{text}, from which these labels cannot tell it."
     return f"{text}."
@@ -136,7 +136,7 @@ def _top_verdict(entry: Entry, summaries: Sequence[Summary], top: int) -> str:
     _, *fronts = choose_shown([s.metric for s in summaries])
     if len(fronts) < 2:
         return ""
-    ndcg, regret = (own[name] for name in fronts)
+    tau, ndcg, regret = (own[name] for name in (CHOSEN_BY, *fronts))
     floors = [s for s in summaries if s.metric == ndcg.metric and s.predictor.partition(":")[0] in FLOORS]
     floor = max((s for s in floors if s is not ndcg), key=lambda s: s.mean, default=None)
     if ndcg.ci_low is None or ndcg.ci_high is None:
@@ -145,6 +145,8 @@ def _top_verdict(entry: Entry, summaries: Sequence[Summary], top: int) -> str:
         answer = f"not on this evidence ({ndcg.repeats} repeats cannot tell it from chance)"
     elif floor is not None and ndcg.ci_low <= floor.mean:
         answer = f"no more than {floor.predictor}, from which these labels cannot tell it"
+    elif tau.ci_low is not None and tau.ci_low <= 0:
+        answer = "not on this evidence (the order as a whole cannot be told from chance)"
     else:
         answer = "yes"
     k = regret.metric.partition("@")[2]

@@ -46,8 +46,8 @@ def build_frame(
     """Return a row for each candidate, in the order of the candidates.
 
     Columns: score, std, expected, low, high, top_probability (those but the score only from a ranker that
-    says how sure it is), name, nearest, distance, note, trained, and the candidates' own, save those
-    that are named like one of these or like one of `reserved`.
+    says how sure it is), name, nearest, distance, note, trained; of candidates of a search space also space
+    and arch, of others their own, save those that are named like one of these or like one of `reserved`.
     """
     import pandas as pd
 
@@ -66,6 +66,8 @@ def build_frame(
         "trained": candidates.twins >= 0,
     }
     frame = pd.DataFrame(columns)
+    if candidates.rows is None:  # of a search space: what `eval.campaign` and `predictors.supernet` read
+        frame["space"], frame["arch"] = candidates.graphs.space.name, candidates.names
     if candidates.rows is not None:
         for name, values in get_own_columns(labelled.task.bench, candidates.rows).items():
             if name not in frame.columns and name not in reserved:

@@ -63,15 +63,17 @@ class Job:
         loaded = self._load(targets[0])
         labelled = find_labelled(loaded, self.dataset)
         rows = find_candidates(labelled) if self.space is None else None
-        judged = self._estimate(loaded, labelled, wanted.top)
+        new = None if rows is None else int((rows.twins < 0).sum())
+        top = wanted.top if new is None else min(wanted.top, new)
+        judged = self._estimate(loaded, labelled, top)
         ranker = Ranker(labelled, judged.entry, self.seed)
         candidates = rows or self._search_space(labelled, ranker, wanted)
         rated = ranker.rate(candidates.graphs)
         rng = np.random.default_rng([self.seed, 3])
-        frame = build_frame(labelled, candidates, rated, wanted.top, rng, get_result_names(targets))
+        frame = build_frame(labelled, candidates, rated, top, rng, get_result_names(targets))
         verdicts = [judged.verdict]
         if len(targets) > 1:
-            frame, more = self._add_targets(frame, targets, candidates, rated, wanted.top)
+            frame, more = self._add_targets(frame, targets, candidates, rated, top)
             verdicts += more
         order = _order(frame, several=len(targets) > 1)
         frame = frame.iloc[order].reset_index(drop=True)
@@ -82,6 +84,7 @@ class Job:
         frame.insert(1, "chosen", numbers)
         frame.attrs.update(
             predictor=judged.entry.name,
+            top=top,
             named=wanted.columns,
             estimate=judged.records,
             verdict=judged.verdict,

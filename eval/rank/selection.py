@@ -84,6 +84,8 @@ def choose(ranked: pd.DataFrame, graphs: Graphs, wanted: Wanted) -> tuple[np.nda
         places, more = _spread(graphs, places, min(size, len(places)), wanted.top)
         notes += more
     if costs is None or wanted.budget is None:
+        if wanted.top >= len(places) and not wanted.diverse:
+            notes.append(f"all {len(places):,} candidates are chosen; a smaller top chooses among them")
         return places[: wanted.top], notes
     chosen, spent = [], 0.0
     for place in places:
@@ -134,8 +136,11 @@ def _get_costs(
         costs = np.asarray(_get_column(ranked, column, "cost"), float)
     except (TypeError, ValueError):
         raise InputError(f"the cost '{column}' is no column of numbers") from None
-    if (costs[places] <= 0).any():
-        raise InputError(f"the cost '{column}' must be above 0 for every candidate")
+    if len(wrong := places[costs[places] <= 0]):
+        first = ranked["name"].iloc[wrong[0]]
+        raise InputError(
+            f"the cost '{column}' must be above 0 for every candidate; it is {costs[wrong[0]]:g} for {first}"
+        )
     known = places[np.isfinite(costs[places])]
     left = len(places) - len(known)
     return costs, known, [f"{left:,} candidates have no {column} and are left out"] if left else []

@@ -57,7 +57,7 @@ def _estimate(records: list[dict[str, Any]], chosen: str) -> TextTable:
 
 def _candidates(ranked: pd.DataFrame, top: int) -> TextTable:
     first = take_first(ranked, top)
-    texts = [_describe(row) for row in first.to_dict("records")]
+    texts = [_describe(row, ranked.attrs["top"]) for row in first.to_dict("records")]
     shown = list(dict.fromkeys(name for row in texts for name in row))
     results = list(first.columns)[: list(first.columns).index("trained") + 1]
     own = [name for name in ranked.attrs["named"] if name not in results]
@@ -76,8 +76,8 @@ def _candidates(ranked: pd.DataFrame, top: int) -> TextTable:
     )  # fmt: skip
 
 
-def _describe(row: dict[Any, Any]) -> dict[str, str]:
-    """Return what is shown of a candidate, by the head of the column."""
+def _describe(row: dict[Any, Any], top: int) -> dict[str, str]:
+    """Return what is shown of a candidate, by the head of the column; `top` is what a probability is about."""
     shown = {"rank": str(row["rank"]), "name": str(row["name"])}
     if "front" in row:
         shown["front"] = str(row["front"])
@@ -92,7 +92,7 @@ def _describe(row: dict[Any, Any]) -> dict[str, str]:
             )
     chance = next((value for column, value in row.items() if str(column).startswith("top_prob")), None)
     if chance is not None and chance == chance:
-        shown["in top"] = f"{100 * chance:.0f} %"
+        shown[f"in top {top}"] = f"{100 * chance:.0f} %"
     return shown | {"nearest": f"{_text(row['nearest'])} ({number(row['distance'])})"}
 
 

@@ -96,7 +96,7 @@ def search(
         repeats: Repeats, each with its own first batch.
         datasets: Data sets of the benchmark; by default its first choice.
         target: Target that the picked network is evaluated on; "latency:min" where lower is better.
-        label: Label that a query shows.
+        label: Label that a query shows; "val_loss:min" where lower is better.
         weak: Weak labels to pretrain on in place of the predictors' defaults.
         trusted_weak: Reason for each weak label that ranks like a true label and is meant to.
         encoder: Saved encoder to use in place of pretraining.

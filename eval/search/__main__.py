@@ -56,7 +56,11 @@ class Options(ClusterFlags):
         typer.Option("--twins", help="Allow queries of other strings of a network that was queried already."),
     ] = False
     label: Annotated[
-        str | None, typer.Option(help="Label that a query shows. Default: the benchmark's, e.g. valid_acc.")
+        str | None,
+        typer.Option(
+            help="Label that a query shows; NAME:min where lower is better. Default: the benchmark's, e.g. "
+            "valid_acc."
+        ),
     ] = None
     target: Annotated[
         str | None,

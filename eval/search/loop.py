@@ -152,7 +152,7 @@ def check_size(task: Task, schedule: Schedule, pool: SearchPool, goals: Goals = 
         raise InputError(
             f"{task.train_size} queries and a final top {schedule.final_top} look at {wanted} networks; "
             f"{task.bench.info.key} has {networks} with the labels of {task.dataset}"
-            + (f" that keep to {goals}" if goals else "")
+            + (f" for {goals}" if goals else "")
             + ("" if schedule.twins else f" (and {len(pool.rows)} architectures, if twins may be queried)")
         )
 

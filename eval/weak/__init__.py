@@ -132,7 +132,7 @@ def account(
         metrics: Metrics; greedy sums are chosen by the first.
         dataset: Data set; by default the benchmark's.
         target: Target that scores are evaluated on.
-        label: Training label.
+        label: Training label; "val_loss:min" where lower is better.
         protocol: How training and test rows are drawn.
         trusted_weak: Reason for each weak label that ranks like a true label and is meant to.
         settings: "PREDICTOR.PARAMETER=VALUE" each.

@@ -49,6 +49,7 @@ class Probe:
 
 
 def _gradients(value: Tensor, weights: list[Tensor]) -> list[Tensor]:
+    """Return the gradients of a value, zero where it does not depend on a weight (or on the images)."""
     found = torch.autograd.grad(value, weights, allow_unused=True)
     return [torch.zeros_like(w) if g is None else g for w, g in zip(weights, found, strict=True)]
 
@@ -136,7 +137,7 @@ def jacov(probe: Probe) -> float:
     Minus the sum over eigenvalues v of the gradients' correlation matrix of log(v + k) + 1 / (v + k).
     """
     x = every_member(probe.images.x, 1).requires_grad_()
-    (gradient,) = torch.autograd.grad(probe.logits(x).sum(), x)
+    (gradient,) = _gradients(probe.logits(x).sum(), [x])
     rows = gradient.flatten(1).double()
     rows = rows - rows.mean(1, keepdim=True)
     scale = rows.norm(dim=1, keepdim=True)

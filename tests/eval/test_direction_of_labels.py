@@ -20,6 +20,15 @@ def test_a_label_of_the_same_direction_is_described() -> None:
     assert describe(task).count("lower is better") == 2
 
 
+def test_a_label_says_its_own_direction() -> None:
+    bench = small("nb201_mini", 50)
+    (task,) = build_tasks(bench, label="valid_acc:min", train_sizes=[20])
+    assert task.label == "valid_acc"
+    assert (task.training_labels == -bench.target("mini", "valid_acc")).all()
+    with pytest.raises(InputError, match="a direction is min or max"):
+        build_tasks(bench, label="valid_acc:low", train_sizes=[20])
+
+
 def test_known_names_are_listed_once() -> None:
     with pytest.raises(UnknownNameError, match=r"known: acc, flops$"):
         check_name("label", "zzz", ["acc", "acc", "flops"])

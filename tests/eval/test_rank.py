@@ -178,6 +178,13 @@ def test_selections_that_cannot_be(options: dict, message: str, tmp_path: Path) 
         rank(table, "gaussian_process", target="acc", repeats=1, **options)
 
 
+def test_a_cost_below_zero_is_named(tmp_path: Path) -> None:
+    table = write_costs(tmp_path / "own.csv", 12, 8)
+    table.write_text(table.read_text("utf-8").replace(",note15,4", ",note15,-4"), "utf-8")
+    with pytest.raises(InputError, match="above 0 for every candidate; it is -4 for net15"):
+        rank(table, "gaussian_process", target="acc", repeats=1, budget=5.0, cost="hours")
+
+
 def test_two_targets_put_what_no_other_candidate_beats_first(tmp_path: Path) -> None:
     table = write_costs(tmp_path / "own.csv", 40, 25)
     frame = rank(table, "gaussian_process", target=["acc", "latency:min"], repeats=1)
@@ -213,7 +220,8 @@ def test_whether_to_trust_the_front(shuffled: bool, answer: str, tmp_path: Path)
             line[6] = str(label)
         table.write_text("\n".join(map(",".join, lines)) + "\n", "utf-8")
     verdict = rank(table, "gaussian_process", target="acc", repeats=4, top=5).attrs["verdict"]
-    assert (f"Trust this for the top 5: {answer}" in verdict) or (shuffled and "do not trust" in verdict)
+    assert f"Trust this for the top 5: {answer}" in verdict
+    assert ("do not trust the order" not in verdict) or answer == "not"
 
 
 def test_too_few_labels_for_an_estimate(tmp_path: Path) -> None:
@@ -232,6 +240,36 @@ def test_a_space_is_searched_for_what_the_table_does_not_hold() -> None:
     assert len(np.unique(found)) == 50
     assert not np.isin(found, mini.graphs.canonical_hash()).any()
     assert list(frame["chosen"][:4]) == [1, 2, 3, 4]
+    assert list(frame["arch"]) == list(frame["name"])
+    assert set(frame["space"]) == {"nb201"}
+
+
+def test_a_top_of_more_than_there_are(tmp_path: Path) -> None:
+    frame = rank(write_chains(tmp_path / "own.csv", 30, 6), "gaussian_process", target="acc", repeats=2)
+    assert frame.attrs["top"] == 6
+    assert "for the top 6:" in frame.attrs["verdict"]
+    assert frame.attrs["selection"] == ["all 6 candidates are chosen; a smaller top chooses among them"]
+
+
+def test_what_is_said_of_twins_and_names(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    table = write_chains(tmp_path / "own.csv", 30, 6)
+    lines = table.read_text("utf-8").splitlines()
+    again, twin = lines[31].split(","), lines[1].split(",")
+    twin[0], twin[6], twin[7] = "twin", "80.1", "measured again"
+    lines += [",".join(["again", *again[1:]]), ",".join(twin), lines[32].replace("skip", "pool", 1)]
+    table.write_text("\n".join(lines) + "\n", "utf-8")
+    with caplog.at_level("INFO", logger="acerank"):
+        frame = rank(table, QUICK, target="acc", repeats=1)
+    assert "30 labelled networks; " in caplog.text
+    assert "without a label:" not in caplog.text
+    assert len(frame) == 7
+    assert "different candidates have one name: net31 (2)" in caplog.text
+
+
+def test_no_weak_labels_for_a_ranker_that_learns_from_none(tmp_path: Path) -> None:
+    table = write_chains(tmp_path / "own.csv", 30, 6)
+    frames = [rank(table, QUICK, target="acc", repeats=1, weak=weak) for weak in (None, "none")]
+    assert frames[0]["score"].tolist() == frames[1]["score"].tolist()
 
 
 def test_a_table_without_candidates_is_refused(tmp_path: Path) -> None:

@@ -244,6 +244,11 @@ def test_a_proxy_is_a_number_and_leaves_the_weights(name: str) -> None:
     assert np.isfinite(PROXIES[name](looked_at))
     assert all(map(torch.equal, before, looked_at.network.parameters()))
     assert looked_at.network.stem.conv.weight.dtype == torch.float32
+    dead = plan_of(e0="nor_conv_1x1", **dict.fromkeys(("e1", "e3", "e4", "e5"), "none"))
+    nothing = probe(
+        dead, EdgeSettings((4, 8, 8), depth=2, stem_stride=2)
+    )  # no path from the images to the classes
+    assert np.isfinite(PROXIES[name](nothing))
 
 
 def test_proxies_agree_with_the_published_ones(real_tables: Path) -> None:
