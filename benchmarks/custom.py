@@ -178,7 +178,7 @@ class Custom(Benchmark):
         ]
         if small:
             lines.append(
-                f"larger counts as better for {', '.join(small)}, except where it is asked for as '{small[0]}:min'"
+                f"larger counts as better for {', '.join(small)}, except where '{small[0]}:min' is asked for"
             )
         graphs = self._bare_graphs
         if graphs.space.name == "custom":

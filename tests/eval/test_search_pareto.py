@@ -362,7 +362,7 @@ def test_the_command_writes_fronts_and_compares(
         ("measured costs would have no effect", ["--costs", "measured"]),
         ("unknown way in which costs are known", ["--costs", "free", "--objective", "latency:min"]),
         ("holds string, not numbers", ["--objective", "device:min"]),
-        ("with the labels of table that keep to latency<1.2", ["--constraint", "latency<1.2"]),
+        ("with the labels of table for latency<1.2", ["--constraint", "latency<1.2"]),
         ("unknown acquisition", ["--objective", "latency:min", "--strategy", "pareto:acquisition=ei"]),
         ("name an objective", ["--against", "{earlier}"]),
         (
