@@ -139,15 +139,13 @@ def find_candidates(labelled: Labelled) -> Candidates:
         if first[network] != i:
             repeated[network].append(int(open_rows[i]))
     names = bench.row_names
-    known = int((twins >= 0).sum())
+    known, repeats = int((twins >= 0).sum()), len(open_rows) - len(rows)
     _log.info(
         "%s labelled networks; %s candidates%s%s",
         f"{len(labelled.rows):,}",
         f"{len(rows):,}",
         f", {known:,} of which are networks with a label" if known else "",
-        f"; {len(open_rows) - len(rows):,} further rows repeat one of them"
-        if len(open_rows) > len(rows)
-        else "",
+        f"; {repeats:,} further rows repeat one of them" if repeats else "",
     )
     _tell_repeated_names([names[row] for row in rows])
     notes = [
