@@ -348,8 +348,7 @@ class Benchmark(ABC, metaclass=_Value):
     def weak_names(self) -> list[str]:
         """Names of the weak labels, the benchmark's default ones first."""
         names = [c.name for c in self._columns.values() if c.kind == "weak"]
-        default = {name: place for place, name in enumerate(self.info.weak)}
-        return sorted(names, key=lambda name: default.get(name, len(default)))
+        return sorted(names, key=lambda name: name not in self.info.weak)
 
     def weak(self, name: str) -> np.ndarray:
         """Return a weak label as (n,) float64, higher is better where a direction is known, NaN if missing.

@@ -126,11 +126,7 @@ class NB201(Benchmark):
         dataset="cifar10",
         target="test_acc",
         label="valid_acc",
-        # All cheap ones: chosen on CIFAR-100 and the embedded table, docs/weak-labels.md.
-        weak=(
-            *("gdas249_acc", "flops", "params", "fewshot_acc", "oneshot_acc"),
-            *("nwot", "jacov", "epe_nas", "synflow"),
-        ),
+        weak=("gdas249_acc", "flops", "params"),
         supernet="gdas249_acc",
         notes="15,625 strings are 6,466 networks by the official API and 4,930 effective networks.",
     )

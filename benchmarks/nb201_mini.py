@@ -30,7 +30,7 @@ class NB201Mini(Benchmark):
         dataset=DATASET,
         target="test_acc",
         label="valid_acc",
-        weak=("supernet_acc", "flops", "params", "jacov", "nwot", "synflow", "l2_norm"),
+        weak=("supernet_acc", "flops", "params"),
         supernet="supernet_acc",
         notes="Tiny networks, few and small images: to try things out. Results are not those of the real "
         "NAS-Bench-201, which `python -m data.fetch nb201` gets.",

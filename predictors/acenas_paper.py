@@ -27,8 +27,7 @@ class AcenasPaper(PaperRanker, PretrainedRanker):
 
     Source: AceNAS (arXiv 2108.03001) and its published code: every hyper-parameter is theirs, and the
     architecture is encoded as it is written, so that twins score differently. LambdaRank's discount depends
-    on the predicted rank, as in the paper; `rank_by="label"` follows the code. The paper's weak labels on
-    NAS-Bench-201 are `weak=gdas249_acc+flops+params`; by default it takes the benchmark's, which are more.
+    on the predicted rank, as in the paper; `rank_by="label"` follows the code.
 
     Without pretraining many repeats collapse to a constant: the first gradients are small, and weight decay,
     which is a term of Adam's gradient, outweighs them. That is the method as published.

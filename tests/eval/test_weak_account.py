@@ -125,7 +125,7 @@ def test_which_labels_an_account_covers(mini):
     assert chosen.labels[:3] == ["supernet_acc", "flops", "params"]
     assert chosen.labels[-1] == "noise"
     named = choose_labels(mini, ["default", "supernet+jacov", "noise"], "mini", "test_acc")
-    assert named.labels == ["+".join(mini.info.weak), "supernet_acc+jacov", "noise"]
+    assert named.labels == ["supernet_acc+flops+params", "supernet_acc+jacov", "noise"]
     assert "noise" not in mini.weak_names
     same = add_noise(mini, "mini", 3).weak("noise")
     np.testing.assert_array_equal(same, add_noise(mini, "mini", 3).weak("noise"))
