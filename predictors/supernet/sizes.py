@@ -86,8 +86,8 @@ class SizeCell(nn.Module):
 
     def forward(self, x: Tensor, widths: Widths) -> Tensor:
         """Map (b, members · widths[0], h, w) to (b, members · widths[-1], h, w)."""
-        identity = widths[0] == widths[-1] or self.project is None
-        nodes = {0: x, 3: x if identity else self.project(x, widths)}
+        project = None if widths[0] == widths[-1] else self.project
+        nodes = {0: x, 3: x if project is None else project(x, widths)}
         for source, target in CONVS:
             value = self.convs[f"{source}_{target}"](nodes[source], widths)
             nodes[target] = nodes[target] + value if target in nodes else value

@@ -176,12 +176,15 @@ class WidthNetwork(Network):
     @classmethod
     def counts(cls, space: ChainSpace, settings: Any, graphs: Graphs, shape: ImageShape) -> Counts:  # noqa: ANN401
         """Return FLOPs and parameters of n architectures, the sums of those of their parts."""
-        options = graphs.ops[:, 1:-1].astype(np.int64)
+        del space
+        options = np.array(cls.plans(graphs)).reshape(len(graphs), -1)
         flops, params = np.zeros(len(options)), np.zeros(len(options))
-        for layers, costs in _part_costs(cls, space, settings, shape):
-            found = costs[tuple(options[:, layer] for layer in layers)]
-            flops += found[:, 0] / MILLION
-            params += found[:, 1] / MILLION
+        for place, part in enumerate(cls.parts(settings, shape.channels, shape.classes, 1)):
+            different, which = np.unique(options[:, part.layers], axis=0, return_inverse=True)
+            costs = [_part_cost(cls, settings, shape, place, tuple(row)) for row in different.tolist()]
+            found = np.array(costs).reshape(-1, 2)[which.reshape(-1)] / MILLION
+            flops += found[:, 0]
+            params += found[:, 1]
         return Counts(flops, params)
 
     def forward(self, x: Tensor, plan: Plan) -> Tensor:
@@ -206,23 +209,22 @@ def column(choices: Sequence[Widths], place: int) -> list[int]:
     return sorted({widths[place] for widths in choices})
 
 
-@lru_cache(maxsize=8)
-def _part_costs(
+@lru_cache(maxsize=8192)
+def _part_cost(
     kind: type[WidthNetwork],
-    space: ChainSpace,
     settings: Any,  # noqa: ANN401
     shape: ImageShape,
-) -> list[tuple[tuple[int, ...], np.ndarray]]:
-    """Return for each part the layers it depends on, and (options of each, 2) its FLOPs and parameters."""
-    unit, side, found = kind.units(settings), shape.size, []
-    for place, part in enumerate(kind.parts(settings, shape.channels, shape.classes, 1)):
-        costs = np.zeros((*(space.choices[i] for i in part.layers), 2))
-        for options in product(*(range(space.choices[i]) for i in part.layers)):
-            widths = tuple((o + 1) * unit[i] for o, i in zip(options, part.layers, strict=True))
-            with torch.device("meta"):
-                module = part.build([widths])
-                x = torch.empty(1, widths[0] if place else shape.channels, side, side)
-            costs[options] = count_flops(module, x, widths), sum(p.numel() for p in module.parameters())
-        found.append((part.layers, costs))
+    place: int,
+    options: tuple[int, ...],
+) -> tuple[int, int]:
+    """Return FLOPs and parameters of a part of a network, its layers' options counted from 1."""
+    parts, unit = kind.parts(settings, shape.channels, shape.classes, 1), kind.units(settings)
+    side = shape.size
+    for part in parts[:place]:
         side = -(-side // part.stride)
-    return found
+    part = parts[place]
+    widths = tuple(option * unit[i] for option, i in zip(options, part.layers, strict=True))
+    with torch.device("meta"):
+        module = part.build([widths])
+        x = torch.empty(1, widths[0] if place else shape.channels, side, side)
+    return count_flops(module, x, widths), sum(p.numel() for p in module.parameters())

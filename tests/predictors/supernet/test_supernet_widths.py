@@ -12,8 +12,8 @@ import torch
 from support.small_supernet import DIGITS, QUICK
 from torch import nn
 
-from data import spaces
 from data.errors import InputError, UnknownNameError
+from data.spaces.chains import CHANNEL_MACRO, NATS_SIZE, ChainSpace
 from data.spaces.edges import NB201
 from data.table import Table
 from predictors.supernet import score, truth
@@ -33,22 +33,22 @@ from predictors.supernet.widths import WidthNetwork
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 SEVEN = (8, 12, 4, 16, 8, 12, 20)
-SMALL: dict[str, tuple[type[WidthNetwork], str, Any]] = {
-    "nats_size": (SizeNetwork, "nats_size", SizeSettings(unit=2)),
-    "resnet": (ChannelNetwork, "channel_macro", ChannelSettings("resnet", SEVEN, 1)),
-    "mobilenet": (ChannelNetwork, "channel_macro", ChannelSettings("mobilenet", SEVEN, 1)),
+SMALL: dict[str, tuple[type[WidthNetwork], ChainSpace, Any]] = {
+    "nats_size": (SizeNetwork, NATS_SIZE, SizeSettings(unit=2)),
+    "resnet": (ChannelNetwork, CHANNEL_MACRO, ChannelSettings("resnet", SEVEN, 1)),
+    "mobilenet": (ChannelNetwork, CHANNEL_MACRO, ChannelSettings("mobilenet", SEVEN, 1)),
 }
 
 
 def build(key: str, members: int = 1, only: list[Plan] | None = None) -> WidthNetwork:
     kind, space, settings = SMALL[key]
-    network = kind(spaces.get(space), settings, members=members, only=only)  # pyright: ignore[reportArgumentType]
+    network = kind(space, settings, members=members, only=only)
     initialise(network, range(members))
     return network
 
 
 def some_plans(key: str, n: int = 6) -> list[Plan]:
-    space = spaces.get(SMALL[key][1])
+    space = SMALL[key][1]
     return WidthNetwork.plans(space.graphs(space.sample(n, np.random.default_rng(2))))
 
 
@@ -140,20 +140,20 @@ def conv_costs(network: WidthNetwork, plan: Plan, size: int = 32) -> int:
 )
 def test_costs_agree_with_channel_bench_macro(blocks: str, arch: str, params: int, flops: int) -> None:
     """Published numbers; FLOPs are those of convolutions and classifier."""
-    space, settings = spaces.get("channel_macro"), ChannelSettings(blocks)
-    graphs = space.graphs(space.parse([arch]))
-    found = ChannelNetwork.counts(space, settings, graphs, ImageShape())  # pyright: ignore[reportArgumentType]
+    settings = ChannelSettings(blocks)
+    graphs = CHANNEL_MACRO.graphs(CHANNEL_MACRO.parse([arch]))
+    found = ChannelNetwork.counts(CHANNEL_MACRO, settings, graphs, ImageShape())
     assert round(1e6 * float(found.params[0])) == params
     (plan,) = ChannelNetwork.plans(graphs)
     with torch.device("meta"):
-        network = ChannelNetwork(space, settings, only=[plan])  # pyright: ignore[reportArgumentType]
+        network = ChannelNetwork(CHANNEL_MACRO, settings, only=[plan])
     assert conv_costs(network, plan) == flops
 
 
 @pytest.mark.parametrize("key", SMALL)
 def test_costs_are_those_of_the_modules(key: str) -> None:
-    kind, name, settings = SMALL[key]
-    space, shape = spaces.get(name), ImageShape(1, 16, 7)
+    kind, space, settings = SMALL[key]
+    shape = ImageShape(1, 16, 7)
     graphs = space.graphs(space.sample(5, np.random.default_rng(0)))
     found = kind.counts(space, settings, graphs, shape)
     built = count_each(kind, space, settings, kind.plans(graphs), shape)
@@ -166,10 +166,10 @@ CELL = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_con
 
 def test_one_width_everywhere_is_a_network_of_nas_bench_201() -> None:
     """Of the same cell, with one cell a stage: its costs, and what it computes with the same weights."""
-    space, cell = spaces.get("nats_size"), NB201.parse([CELL])
+    space, cell = NATS_SIZE, NB201.parse([CELL])
     for width in (8, 64):
         graphs = space.graphs(space.parse([":".join([str(width)] * 5)]))
-        found = SizeNetwork.counts(space, SizeSettings(), graphs, ImageShape())  # pyright: ignore[reportArgumentType]
+        found = SizeNetwork.counts(space, SizeSettings(), graphs, ImageShape())
         same = EdgeNetwork.counts(NB201, EdgeSettings((width,) * 3, 1), NB201.graphs(cell), ImageShape())
         np.testing.assert_allclose(found.flops, same.flops)
         np.testing.assert_allclose(found.params, same.params)
@@ -196,9 +196,9 @@ def test_parameters_of_five_widths_by_hand() -> None:
     down = 9 * a * b + 9 * b * b + 4 * b + a * b, 9 * c * d + 9 * d * d + 4 * d + c * d
     second = 2 * (9 * b * c + 2 * c) + 3 * (9 * c * c + 2 * c)
     third = 2 * (9 * d * e + 2 * e) + 3 * (9 * e * e + 2 * e) + (d * e + 2 * e)
-    space = spaces.get("nats_size")
+    space = NATS_SIZE
     graphs = space.graphs(space.parse(["8:16:16:24:64"]))
-    found = SizeNetwork.counts(space, SizeSettings(), graphs, ImageShape())  # pyright: ignore[reportArgumentType]
+    found = SizeNetwork.counts(space, SizeSettings(), graphs, ImageShape())
     expected = stem + first + sum(down) + second + third + 2 * e + 10 * e + 10
     assert round(1e6 * float(found.params[0])) == expected
 
@@ -217,7 +217,7 @@ def test_sizes_that_are_no_network() -> None:
         ChannelSettings(stem_stride=0)
     with pytest.raises(InputError, match="unit must be at least 1, not 0"):
         SizeSettings(unit=0)
-    assert ChannelNetwork.published(spaces.get("channel_macro")).widths == WIDEST["resnet"]
+    assert ChannelNetwork.published(CHANNEL_MACRO).widths == WIDEST["resnet"]
 
 
 # At work.
@@ -225,7 +225,7 @@ def test_sizes_that_are_no_network() -> None:
 
 def job_of(key: str, **fields: Any) -> TrainJob:
     _, space, settings = SMALL[key]
-    return TrainJob(space, settings, DIGITS, replace(QUICK, epochs=1), **fields)
+    return TrainJob(space.name, settings, DIGITS, replace(QUICK, epochs=1), **fields)
 
 
 @pytest.mark.parametrize("sampling", SAMPLINGS)
@@ -241,7 +241,7 @@ def test_a_step_of_every_sampling(key: str, sampling: str, digits: Images) -> No
 @pytest.mark.parametrize("key", SMALL)
 def test_trained_and_scored(key: str, digits: Images, tmp_path: Path) -> None:
     path = train(job_of(key), digits, tmp_path / "net")
-    space = spaces.get(SMALL[key][1])
+    space = SMALL[key][1]
     codes = space.sample(3, np.random.default_rng(0))
     job = score.score_job(path, ["all"], "", DIGITS, None, recalibrate=100, proxy_batch=8)
     table = score.run(job, codes, tmp_path / "scores", jobs=1)
@@ -253,8 +253,8 @@ def test_trained_and_scored(key: str, digits: Images, tmp_path: Path) -> None:
 @pytest.mark.parametrize("key", SMALL)
 def test_trained_from_scratch(key: str, tmp_path: Path) -> None:
     _, space, settings = SMALL[key]
-    job = truth.TruthJob(space, settings, DIGITS, replace(QUICK, epochs=1), together=2)
-    codes = spaces.get(space).sample(2, np.random.default_rng(0))
+    job = truth.TruthJob(space.name, settings, DIGITS, replace(QUICK, epochs=1), together=2)
+    codes = space.sample(2, np.random.default_rng(0))
     table: Table = truth.run(job, codes, 2, tmp_path, jobs=1)
     assert len(table) == 2
 
