@@ -1,7 +1,7 @@
 """Networks of the size space of NATS-Bench: one cell, five widths.
 
-Dong et al., NATS-Bench, TPAMI 2021, section 3.2: the network of NAS-Bench-201 with one cell a stage, the best
-cell of the topology space on CIFAR-100 in each. Stem and first cell have the first width, the residual blocks
+Dong et al., NATS-Bench, TPAMI 2021: the network of NAS-Bench-201 with one cell a stage, everywhere the best
+cell of the topology space on CIFAR-100. Stem and first cell have the first width, the residual blocks
 that halve the resolution the second and the fourth, the other two cells the third and the fifth. Where a
 cell's input has another width than its output, its identity is a 1 × 1 convolution and batch norm.
 """
