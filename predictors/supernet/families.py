@@ -27,6 +27,8 @@ FAMILIES: Registry[type[Network]] = Registry(
         "macro": "predictors.supernet.chains:ChainNetwork",
         "mnasnet": "predictors.supernet.chains:ChainNetwork",
         "ofa": "predictors.supernet.chains:ChainNetwork",
+        "nats_size": "predictors.supernet.sizes:SizeNetwork",
+        "channel_macro": "predictors.supernet.channels:ChannelNetwork",
     },
 )
 
@@ -51,10 +53,11 @@ def default_recipe(space: str) -> dict[str, Any]:
     """Return the default settings for training a space's supernet, by name.
 
     These are the settings of AceNAS (Zhang et al., 2021): SGD and a cosine, 600 epochs for cells, 360 for
-    chains of mobile blocks.
+    chains of mobile blocks. Spaces of widths have those of cells for the cells of NATS-Bench, else those of
+    chains.
     """
     _check_space(space)
-    if space in ("nb101", "nb201", "transnas_micro"):
+    if space in ("nb101", "nb201", "transnas_micro", "nats_size"):
         return dict(_CELLS)
     return dict(_TWO_CELLS if space == "darts" or space.startswith("nds_") else _CHAINS)
 

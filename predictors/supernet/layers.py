@@ -119,7 +119,7 @@ class GlobalMean(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (b, c, h, w) to (b, c, 1, 1)."""
-        return _single(x).mean((2, 3), keepdim=True)
+        return single(x).mean((2, 3), keepdim=True)
 
 
 class Head(nn.Module):
@@ -134,10 +134,10 @@ class Head(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (b, members · width, h, w) to logits (b, members, classes)."""
         logits = self.classifier(self.mean(self.norm(x)))
-        return _single(logits).flatten(1).unflatten(1, (self.classifier.members, -1))
+        return single(logits).flatten(1).unflatten(1, (self.classifier.members, -1))
 
 
-def _single(x: Tensor) -> Tensor:
+def single(x: Tensor) -> Tensor:
     """Return low precision as single precision."""
     return x.float() if x.dtype.itemsize < 4 else x
 

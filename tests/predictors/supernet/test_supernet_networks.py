@@ -23,6 +23,7 @@ from data.spaces.nb101 import NB101
 from data.table import Table
 from predictors.supernet.cells import CellsSettings
 from predictors.supernet.chains import PUBLISHED, ChainSettings
+from predictors.supernet.channels import ChannelSettings
 from predictors.supernet.counts import ImageShape, count_each
 from predictors.supernet.edges import EdgeNetwork, EdgeSettings, live_edges
 from predictors.supernet.families import FAMILIES, default_recipe, network_class
@@ -32,6 +33,7 @@ from predictors.supernet.nb101 import Nb101Network, Nb101Settings, vertex_channe
 from predictors.supernet.network import Network, Plan
 from predictors.supernet.proxies import PROXIES, Probe
 from predictors.supernet.recipe import Recipe
+from predictors.supernet.sizes import SizeSettings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -39,6 +41,8 @@ SMALL: dict[type, Any] = {
     EdgeSettings: EdgeSettings((4, 8), depth=1),
     Nb101Settings: Nb101Settings(width=8, stacks=2, depth=1),
     CellsSettings: CellsSettings(width=4, depth=3),
+    SizeSettings: SizeSettings(unit=2),
+    ChannelSettings: ChannelSettings(widths=(8,) * 7, stem_stride=1),
 }
 
 
