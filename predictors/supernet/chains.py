@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
@@ -119,10 +119,9 @@ class ChainNetwork(Network):
         )
 
     @classmethod
-    def design(cls, space: SearchSpace, settings: ChainSettings) -> Design:
+    def design(cls, space: SearchSpace, settings: Any) -> Design:  # noqa: ANN401  # the family's own
         """Return what a network is built from; a family with other blocks or last layers overrides this."""
-        size = resolved(space, settings)
-        return Design(size, stage_options(space), nn.ReLU6, BlockStyle(), [BlockStyle()] * len(size.widths))
+        return plain_design(space, resolved(space, settings))
 
     @classmethod
     def published(cls, space: SearchSpace) -> ChainSettings:
@@ -174,6 +173,12 @@ class Stage(nn.Module):
         for block, name in enumerate(blocks):
             x = self.ops[_key(block, name)](x)
         return x
+
+
+def plain_design(space: SearchSpace, size: ChainSettings) -> Design:
+    """Return the design with MobileNetV2's activation and last layers."""
+    style = BlockStyle()
+    return Design(size, stage_options(space), style.act, style, [style] * len(size.widths))
 
 
 S = TypeVar("S", bound=ChainSettings)

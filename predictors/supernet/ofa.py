@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import nn
 
@@ -20,8 +21,16 @@ from data.errors import InputError
 from data.names import check_name
 from data.space import SearchSpace
 from data.spaces.mobile import OFA_EXPANSIONS
-from predictors.supernet.blocks import BlockStyle, MobileNetV3Style
-from predictors.supernet.chains import BLOCK, ChainNetwork, ChainSettings, Design, filled, stage_options
+from predictors.supernet.blocks import MobileNetV3Style
+from predictors.supernet.chains import (
+    BLOCK,
+    ChainNetwork,
+    ChainSettings,
+    Design,
+    filled,
+    plain_design,
+    stage_options,
+)
 from predictors.supernet.network import BEFORE
 
 PUBLISHED, PLAIN = "mobilenet_v3", "plain"
@@ -65,18 +74,17 @@ class OfaNetwork(ChainNetwork):
     Settings = OfaSettings
 
     @classmethod
-    def design(cls, space: SearchSpace, settings: OfaSettings) -> Design:
+    def design(cls, space: SearchSpace, settings: Any) -> Design:  # noqa: ANN401  # OfaSettings
         """Return what a network of one of the two designs is built from."""
         size = filled(space, settings, DESIGNS[settings.design])
-        options = stage_options(space)
         if settings.design == PLAIN:
-            return Design(size, options, nn.ReLU6, BlockStyle(), [BlockStyle()] * len(size.widths))
+            return plain_design(space, size)
+        options = [[(block, op) for block, op in stage if _is_sampled(op)] for stage in stage_options(space)]
         stages = [_style(hard=hard, squeeze=se) for hard, se in zip(HARD, SQUEEZED, strict=True)]
-        sampled = [[(block, name) for block, name in stage if _is_sampled(name)] for stage in options]
-        return Design(size, sampled, nn.Hardswish, _style(hard=False, squeeze=False), stages, size.mix)
+        return Design(size, options, nn.Hardswish, _style(hard=False, squeeze=False), stages, size.mix)
 
 
-def _style(*, hard: bool, squeeze: bool) -> BlockStyle:
+def _style(*, hard: bool, squeeze: bool) -> MobileNetV3Style:
     """Return MobileNetV3's style of blocks, with h-swish or ReLU."""
     return MobileNetV3Style(nn.Hardswish if hard else nn.ReLU, squeeze, nn.Hardsigmoid)
 

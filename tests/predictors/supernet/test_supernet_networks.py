@@ -30,6 +30,7 @@ from predictors.supernet.images import Split
 from predictors.supernet.layers import AvgPool, initialise
 from predictors.supernet.nb101 import Nb101Network, Nb101Settings, vertex_channels
 from predictors.supernet.network import Network, Plan
+from predictors.supernet.ofa import OfaSettings
 from predictors.supernet.proxies import PROXIES, Probe
 from predictors.supernet.recipe import Recipe
 
@@ -39,6 +40,7 @@ SMALL: dict[type, Any] = {
     EdgeSettings: EdgeSettings((4, 8), depth=1),
     Nb101Settings: Nb101Settings(width=8, stacks=2, depth=1),
     CellsSettings: CellsSettings(width=4, depth=3),
+    OfaSettings: OfaSettings((8,) * 5, (1, 2, 1, 1, 1), 8, 1, first=8, last=16, mix=16),
 }
 
 
