@@ -45,7 +45,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 SMALL = OfaSettings((8,) * 5, (1, 2, 1, 1, 1), 8, 1, first=8, last=16, mix=16)
 PLAIN = replace(SMALL, design="plain", mix=0)
-QUICK = Recipe(epochs=1, batch=100, lr=0.05, crop=0, flip=False)
+QUICK = Recipe(epochs=1, batch=200, lr=0.05, crop=0, flip=False)
 JOB = TrainJob("ofa", SMALL, DIGITS, QUICK)
 CODES = OFA.sample(3, np.random.default_rng(0))
 HARD_STYLE = MobileNetV3Style(nn.Hardswish, True, nn.Hardsigmoid)
@@ -253,13 +253,21 @@ def test_every_block_is_compiled(digits: Images, monkeypatch: pytest.MonkeyPatch
 # Jobs.
 
 
-def test_training_resumes_bit_for_bit_and_scores(digits: Images, tmp_path: Path) -> None:
-    whole = train(JOB, digits, tmp_path / "whole")
-    assert not train(JOB, digits, tmp_path / "stopped", stop=lambda step: step == 2).is_file()
-    assert train(JOB, digits, tmp_path / "stopped").read_bytes() == whole.read_bytes()
-    assert read_supernet(whole).job == JOB
-    job = score.score_job(whole, ["nwot"], "", DIGITS, None, recalibrate=100, proxy_batch=8)
-    table = score.run(job, CODES, tmp_path / "scores", jobs=1)
+@pytest.fixture(scope="module")
+def trained(digits: Images, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a trained supernet."""
+    return train(JOB, digits, tmp_path_factory.mktemp("supernet"))
+
+
+def test_training_resumes_bit_for_bit(trained: Path, digits: Images, tmp_path: Path) -> None:
+    assert not train(JOB, digits, tmp_path / "stopped", stop=lambda step: step == 1).is_file()
+    assert train(JOB, digits, tmp_path / "stopped").read_bytes() == trained.read_bytes()
+
+
+def test_a_trained_supernet_scores(trained: Path, tmp_path: Path) -> None:
+    assert read_supernet(trained).job == JOB
+    job = score.score_job(trained, ["nwot"], "", DIGITS, None, recalibrate=100, proxy_batch=8)
+    table = score.run(job, CODES[:2], tmp_path / "scores", jobs=1)
     assert np.isfinite(table.values("supernet_loss")).all()
     assert json.loads((tmp_path / "scores" / SETTINGS).read_text())["settings"]["design"]
 
