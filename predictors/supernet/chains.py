@@ -1,4 +1,4 @@
-"""Networks of mobile blocks one after another: ProxylessNAS, NAS-Bench-Macro, MnasNet-like, once-for-all.
+"""Networks of mobile blocks one after another: ProxylessNAS, NAS-Bench-Macro, MnasNet-like.
 
 A stem, stages of inverted bottlenecks (Sandler et al., MobileNetV2, CVPR 2018), a last convolution, a
 classifier. The first block of a stage changes width and resolution. A block of a stage has its own module for
@@ -9,10 +9,10 @@ in its features is not read: the images have one.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar
 
-import torch
 from torch import Tensor, nn
 
 from data.errors import InputError
@@ -21,7 +21,8 @@ from data.names import check_name
 from data.space import INPUT, OUTPUT, SearchSpace
 from data.spaces.chains import ChainSpace
 from data.spaces.mobile import DEPTHS, OFA_SLOTS, MnasnetSpace
-from predictors.supernet.layers import Conv, GlobalMean, Head
+from predictors.supernet.blocks import BlockStyle, ConvBnAct, MixHead, MobileBlock
+from predictors.supernet.layers import Conv, Head
 from predictors.supernet.network import Network, Plan, check_sizes
 
 BLOCK = re.compile(r"mb(?=.*_k(?P<kernel>\d+))(?=.*_e(?P<expansion>[\d.]+))(?P<se>.*_se)?")
@@ -56,66 +57,28 @@ PUBLISHED: Mapping[str, ChainSettings] = {
     "proxyless": ChainSettings((32, 40, 80, 96, 192, 320), (2, 2, 2, 1, 2, 1), 32, 2, 16, 1280),
     "macro": ChainSettings((64, 128, 256), (2, 2, 2), 32, 1, -1, 1280),
     "mnasnet": ChainSettings((16, 24, 40, 80, 112, 192, 320), (1, 2, 2, 2, 1, 2, 1), 32, 2, -1, 1280),
-    "ofa": ChainSettings((24, 40, 80, 112, 160), (2, 2, 2, 1, 2), 16, 2, 16, 1280),
 }
 
 
-class ConvBnAct(nn.Sequential):
-    """Convolution, batch norm, ReLU6."""
+@dataclass(frozen=True)
+class Design:
+    """What a network of mobile blocks is built from.
 
-    def __init__(
-        self, c_in: int, c_out: int, kernel: int, *, members: int, stride: int = 1, groups: int = 1
-    ) -> None:
-        super().__init__(
-            Conv(c_in, c_out, kernel, members=members, stride=stride, groups=groups),
-            nn.BatchNorm2d(members * c_out),
-            nn.ReLU6(),
-        )
+    Attributes:
+        size: Its sizes, all given.
+        options: For each stage, every (block, operation) of a supernet.
+        ends: Activation of the stem and of the last convolution.
+        first: Style of the fixed block after the stem.
+        stages: Style of each stage's blocks.
+        mix: Channels of the layer between the mean and the classifier; 0 for no such layer.
+    """
 
-
-class MobileBlock(nn.Module):
-    """Inverted bottleneck: expansion, depthwise convolution, squeeze-excitation if asked, projection."""
-
-    def __init__(
-        self,
-        c_in: int,
-        c_out: int,
-        kernel: int,
-        expansion: float,
-        *,
-        members: int,
-        stride: int = 1,
-        squeeze: bool = False,
-    ) -> None:
-        super().__init__()
-        wide = round(c_in * expansion)
-        self.residual = stride == 1 and c_in == c_out
-        layers: list[nn.Module] = [] if expansion == 1 else [ConvBnAct(c_in, wide, 1, members=members)]
-        layers.append(ConvBnAct(wide, wide, kernel, members=members, stride=stride, groups=wide))
-        if squeeze:
-            layers.append(SqueezeExcitation(wide, max(1, c_in // 4), members=members))
-        layers += [Conv(wide, c_out, 1, members=members), nn.BatchNorm2d(members * c_out)]
-        self.layers = nn.Sequential(*layers)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (b, members · c_in, h, w) to (b, members · c_out, h / stride, w / stride)."""
-        y = self.layers(x)
-        return x + y if self.residual else y
-
-
-class SqueezeExcitation(nn.Module):
-    """Channels weighed by a function of their means (Hu et al., CVPR 2018)."""
-
-    def __init__(self, width: int, squeezed: int, *, members: int) -> None:
-        super().__init__()
-        self.mean = GlobalMean()
-        self.reduce = Conv(width, squeezed, 1, members=members, bias=True)
-        self.act = nn.ReLU()
-        self.expand = Conv(squeezed, width, 1, members=members, bias=True)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (b, members · width, h, w) to the same shape."""
-        return x * torch.sigmoid(self.expand(self.act(self.reduce(self.mean(x))))).to(x.dtype)
+    size: ChainSettings
+    options: Sequence[Collection[tuple[int, str]]]
+    ends: type[nn.Module]
+    first: BlockStyle
+    stages: Sequence[BlockStyle]
+    mix: int = 0
 
 
 class ChainNetwork(Network):
@@ -135,24 +98,35 @@ class ChainNetwork(Network):
         only: Collection[Plan] | None = None,
     ) -> None:
         super().__init__(space, settings, members=members)
-        size = resolved(space, settings)
-        self.stem = ConvBnAct(channels, size.stem, 3, members=members, stride=size.stem_stride)
+        design = self.design(space, settings)
+        size, act = design.size, design.ends
+        self.stem = ConvBnAct(channels, size.stem, 3, members=members, stride=size.stem_stride, act=act)
         c_in = size.stem
         self.first = nn.Identity()
         if size.first > 0:
-            self.first = MobileBlock(c_in, size.first, 3, 1.0, members=members)
+            self.first = MobileBlock(c_in, size.first, 3, 1.0, members=members, style=design.first)
             c_in = size.first
         self.stages = nn.ModuleList()
         for stage, (width, stride) in enumerate(zip(size.widths, size.strides, strict=True)):
-            self.stages.append(Stage(_options(space, stage, only), c_in, width, stride, members))
+            options = design.options[stage] if only is None else _used(only, stage)
+            self.stages.append(Stage(options, c_in, width, stride, members, design.stages[stage]))
             c_in = width
-        self.last = ConvBnAct(c_in, size.last, 1, members=members)
-        self.head = Head(size.last, classes, members=members, norm=False)
+        self.last = ConvBnAct(c_in, size.last, 1, members=members, act=act)
+        self.head = (
+            MixHead(size.last, design.mix, classes, members=members)
+            if design.mix
+            else Head(size.last, classes, members=members, norm=False)
+        )
+
+    @classmethod
+    def design(cls, space: SearchSpace, settings: Any) -> Design:  # noqa: ANN401  # the family's own
+        """Return what a network is built from; a family with other blocks or last layers overrides this."""
+        return plain_design(space, resolved(space, settings))
 
     @classmethod
     def published(cls, space: SearchSpace) -> ChainSettings:
         """Return the published settings of a space."""
-        return resolved(space, ChainSettings())
+        return cls.design(space, cls.Settings()).size
 
     @staticmethod
     def plans(graphs: Graphs) -> list[Plan]:
@@ -180,13 +154,19 @@ class Stage(nn.Module):
     """Blocks of one width; holds a module for each (block, operation)."""
 
     def __init__(
-        self, options: Collection[tuple[int, str]], c_in: int, width: int, stride: int, members: int
+        self,
+        options: Collection[tuple[int, str]],
+        c_in: int,
+        width: int,
+        stride: int,
+        members: int,
+        style: BlockStyle,
     ) -> None:
         super().__init__()
         self.ops = nn.ModuleDict()
         for block, name in sorted(options):
             wide, step = (c_in, stride) if block == 0 else (width, 1)
-            self.ops[_key(block, name)] = _block(name, wide, width, step, members)
+            self.ops[_key(block, name)] = _block(name, wide, width, step, members, style)
 
     def forward(self, x: Tensor, blocks: tuple[str, ...]) -> Tensor:
         """Map (b, members · c_in, h, w) to (b, members · width, h / stride, w / stride)."""
@@ -195,15 +175,32 @@ class Stage(nn.Module):
         return x
 
 
+def plain_design(space: SearchSpace, size: ChainSettings) -> Design:
+    """Return the design with MobileNetV2's activation and last layers."""
+    style = BlockStyle()
+    return Design(size, stage_options(space), style.act, style, [style] * len(size.widths))
+
+
+S = TypeVar("S", bound=ChainSettings)
+
+
 def resolved(space: SearchSpace, settings: ChainSettings) -> ChainSettings:
     """Return the settings with the published value wherever nothing else is asked for.
 
     Raises:
         InputError: There is not one width and one stride for each stage of the space.
     """
-    published = PUBLISHED[check_name("space of mobile blocks", space.name, PUBLISHED)]
+    return filled(space, settings, PUBLISHED[check_name("space of mobile blocks", space.name, PUBLISHED)])
+
+
+def filled(space: SearchSpace, settings: S, published: S) -> S:
+    """Return the settings with the values of others wherever they are empty or 0.
+
+    Raises:
+        InputError: There is not one width and one stride for each stage of the space.
+    """
     names = [field.name for field in fields(settings)]
-    size = ChainSettings(**{name: getattr(settings, name) or getattr(published, name) for name in names})
+    size = replace(settings, **{name: getattr(settings, name) or getattr(published, name) for name in names})
     if not len(size.widths) == len(size.strides) == len(space.stages):
         raise InputError(
             f"space '{space.name}' has {len(space.stages)} stages: give as many widths and strides, not "
@@ -212,11 +209,9 @@ def resolved(space: SearchSpace, settings: ChainSettings) -> ChainSettings:
     return size
 
 
-def _options(space: SearchSpace, stage: int, only: Collection[Plan] | None) -> set[tuple[int, str]]:
-    """Return the (block, operation) that a stage must hold, of these architectures or of all."""
-    if only is not None:
-        return {(block, name) for plan in only for block, name in enumerate(plan[stage])}
-    return set(stage_options(space)[stage])
+def _used(only: Collection[Plan], stage: int) -> set[tuple[int, str]]:
+    """Return the (block, operation) of a stage that architectures use."""
+    return {(block, name) for plan in only for block, name in enumerate(plan[stage])}
 
 
 def stage_options(space: SearchSpace) -> list[list[tuple[int, str]]]:
@@ -243,7 +238,7 @@ def stage_options(space: SearchSpace) -> list[list[tuple[int, str]]]:
     return [[(block, name) for block in range(depth) for name in names] for depth in depths]
 
 
-def _block(name: str, c_in: int, c_out: int, stride: int, members: int) -> nn.Module:
+def _block(name: str, c_in: int, c_out: int, stride: int, members: int, style: BlockStyle) -> nn.Module:
     """Return the module of an operation."""
     if name == "project":
         return nn.Sequential(
@@ -260,6 +255,7 @@ def _block(name: str, c_in: int, c_out: int, stride: int, members: int) -> nn.Mo
         members=members,
         stride=stride,
         squeeze=found["se"] is not None,
+        style=style,
     )
 
 

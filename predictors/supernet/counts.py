@@ -1,8 +1,10 @@
 """FLOPs and parameters of a network, counted on its modules without computing anything.
 
 A multiply-accumulate of a convolution or of the classifier counts as 1 (biases as 0), batch norm as 2 per
-value, ReLU as 1, pooling as its window per value, and the final mean as a window one larger than the image.
-This is the convention behind the published table of NAS-Bench-201, with which these counts agree.
+value, ReLU and h-swish as 1, pooling as its window per value, and a mean over the image as a window one
+larger than the image. Sums and products of values count as 0, and so does the gate of squeeze-excitation: its
+mean, its two convolutions and its ReLU count. This is the convention behind the published table of
+NAS-Bench-201, with which these counts agree.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from predictors.supernet.layers import AvgPool, Conv, GlobalMean
+from predictors.supernet.layers import RECTIFIERS, AvgPool, Conv, GlobalMean
 
 MILLION = 1e6
 
@@ -107,7 +109,7 @@ def _window(module: Any, x: Tensor, y: Tensor) -> int:  # noqa: ANN401
 _COSTS: dict[type[nn.Module] | tuple[type[nn.Module], ...], Callable[[Any, Tensor, Tensor], int]] = {
     Conv: lambda module, x, y: y.numel() * module.weight[0].numel(),
     nn.BatchNorm2d: lambda module, x, y: 2 * y.numel(),
-    (nn.ReLU, nn.ReLU6): lambda module, x, y: y.numel(),
+    RECTIFIERS: lambda module, x, y: y.numel(),
     AvgPool: lambda module, x, y: 9 * y.numel(),
     (nn.AvgPool2d, nn.MaxPool2d): _window,
     GlobalMean: lambda module, x, y: y.numel() * (x.shape[2] + 1) * (x.shape[3] + 1),

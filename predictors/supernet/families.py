@@ -26,7 +26,7 @@ FAMILIES: Registry[type[Network]] = Registry(
         "proxyless": "predictors.supernet.chains:ChainNetwork",
         "macro": "predictors.supernet.chains:ChainNetwork",
         "mnasnet": "predictors.supernet.chains:ChainNetwork",
-        "ofa": "predictors.supernet.chains:ChainNetwork",
+        "ofa": "predictors.supernet.ofa:OfaNetwork",
         "nats_size": "predictors.supernet.sizes:SizeNetwork",
         "channel_macro": "predictors.supernet.channels:ChannelNetwork",
     },

@@ -11,6 +11,7 @@ from data.errors import InputError
 from data.names import check_name
 from predictors.supernet.families import network_class
 from predictors.supernet.images import ImageSettings
+from predictors.supernet.network import settings_json, settings_of_json
 from predictors.supernet.recipe import Recipe
 from predictors.supernet.sampling import SAMPLINGS
 
@@ -74,19 +75,15 @@ class TrainJob:
         """Return the job as JSON values."""
         # What was added later is left out where it changes nothing, so that older folders still fit.
         later = {"decay": 0.0, "apart": -1, "fixed": (), "parent": ""}
-        return {name: v for name, v in asdict(self).items() if name not in later or v != later[name]}
+        values = {**asdict(self), "settings": settings_json(self.settings)}
+        return {name: v for name, v in values.items() if name not in later or v != later[name]}
 
     @staticmethod
     def of_json(values: Mapping[str, Any]) -> TrainJob:
         """Return the job that `as_json` wrote."""
         parts = {
-            "settings": network_class(values["space"]).Settings(**_tuples(values["settings"])),
+            "settings": settings_of_json(network_class(values["space"]).Settings, values["settings"]),
             "images": ImageSettings(**values["images"]),
             "recipe": Recipe(**values["recipe"]),
         }
         return TrainJob(**{**values, **parts, "fixed": tuple(values.get("fixed", ()))})
-
-
-def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values with tuples for JSON's lists."""
-    return {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}

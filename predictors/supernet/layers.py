@@ -15,6 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+RECTIFIERS = (nn.ReLU, nn.ReLU6, nn.Hardswish)
+"""Activations whose output is positive where, and only where, their input is."""
+
 SMALL_MAP = 64  # up to this many positions a pooling is quicker as a matrix product
 
 
@@ -133,8 +136,12 @@ class Head(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (b, members · width, h, w) to logits (b, members, classes)."""
-        logits = self.classifier(self.mean(self.norm(x)))
-        return single(logits).flatten(1).unflatten(1, (self.classifier.members, -1))
+        return member_logits(self.classifier(self.mean(self.norm(x))), self.classifier.members)
+
+
+def member_logits(x: Tensor, members: int) -> Tensor:
+    """Return logits (b, members · classes, 1, 1) as (b, members, classes), in single precision at least."""
+    return single(x).flatten(1).unflatten(1, (members, -1))
 
 
 def single(x: Tensor) -> Tensor:

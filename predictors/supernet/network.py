@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection
-from dataclasses import fields
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, fields
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
@@ -30,6 +30,26 @@ def check_sizes(settings: Any, least: int = 1) -> None:  # noqa: ANN401  # any d
         small = [number for number in numbers if isinstance(number, int) and number < least]
         if small or (value == () and least == 1):
             raise InputError(f"{field.name} must be at least {least}, not {value}")
+
+
+BEFORE = "before"
+"""Key of a field's metadata in settings: the value that stands for the networks from before it was added."""
+
+
+def settings_json(settings: Any) -> dict[str, Any]:  # noqa: ANN401  # any dataclass
+    """Return settings as JSON values; later fields are left out where they mean the network from before.
+
+    So folders and files that were written before a field was added still fit.
+    """
+    later = {field.name: field.metadata[BEFORE] for field in fields(settings) if BEFORE in field.metadata}
+    return {name: v for name, v in asdict(settings).items() if name not in later or v != later[name]}
+
+
+def settings_of_json(kind: type, values: Mapping[str, Any]) -> Any:  # noqa: ANN401  # the class it was given
+    """Return the settings that `settings_json` wrote, as an instance of `kind`."""
+    before = {field.name: field.metadata[BEFORE] for field in fields(kind) if BEFORE in field.metadata}
+    tuples = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+    return kind(**{**before, **tuples})
 
 
 class Network(nn.Module, ABC):

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from predictors.supernet.evaluate import every_member
 from predictors.supernet.images import Split
+from predictors.supernet.layers import RECTIFIERS
 from predictors.supernet.network import Network, Plan
 
 
@@ -113,7 +114,7 @@ def synflow(probe: Probe) -> float:
 def nwot(probe: Probe) -> float:
     """Return the log-determinant of the kernel of ReLU patterns (Mellor et al., NASWOT, ICML 2021).
 
-    Entry (i, j) counts the units at which images i and j are both on or both off.
+    Entry (i, j) counts the units at which images i and j are both on or both off; h-swish has units too.
     """
     kernel = torch.zeros(len(probe.images), len(probe.images), dtype=torch.float64)
 
@@ -121,9 +122,7 @@ def nwot(probe: Probe) -> float:
         on = (output.detach() > 0).flatten(1).float()
         kernel.add_((on @ on.T + (1 - on) @ (1 - on).T).double().cpu())
 
-    handles = [
-        m.register_forward_hook(count) for m in probe.network.modules() if isinstance(m, (nn.ReLU, nn.ReLU6))
-    ]
+    handles = [m.register_forward_hook(count) for m in probe.network.modules() if isinstance(m, RECTIFIERS)]
     with torch.no_grad():
         probe.logits(probe.images.x)
     for handle in handles:

@@ -23,7 +23,7 @@ from predictors.supernet.counts import ImageShape
 from predictors.supernet.evaluate import Judgement, judge, recalibrate
 from predictors.supernet.families import network_class
 from predictors.supernet.images import TENTH, Images, ImageSettings, load
-from predictors.supernet.network import Network, Plan
+from predictors.supernet.network import Network, Plan, settings_json
 from predictors.supernet.parts import Parts, Record, run_parts
 from predictors.supernet.proxies import PROXIES, Probe
 from predictors.supernet.remote import Job, run_remote
@@ -80,6 +80,7 @@ class ScoreJob:
     def identity(self) -> dict[str, Any]:
         """Return everything that a score depends on, as JSON values."""
         own: dict[str, Any] = {"supernet": self.supernet.hash if self.supernet else None, "others": None}
+        own["settings"] = settings_json(self.settings)
         if not self.proxies:  # then nothing random is left
             own |= {"seed": None, "proxy_batch": None}
         return {"job": "score", **asdict(self), **own}

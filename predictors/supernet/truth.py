@@ -20,6 +20,7 @@ from predictors.supernet.alone import build, check_fits, train
 from predictors.supernet.counts import ImageShape
 from predictors.supernet.families import network_class
 from predictors.supernet.images import Images, ImageSettings, load
+from predictors.supernet.network import settings_json
 from predictors.supernet.parts import SETTINGS, Parts, Record, run_parts
 from predictors.supernet.recipe import Recipe
 from predictors.supernet.remote import Job, run_remote
@@ -72,7 +73,8 @@ def run(job: TruthJob, codes: np.ndarray, seeds: int, folder: Path, *, jobs: int
     images = load(job.images)
     kind = network_class(job.space)
     check_fits(kind, space, job.settings, images, kind.plans(space.graphs(codes[:1]))[0])
-    parts = Parts(folder, {"job": "truth", **asdict(job), "hash": images.content_hash})
+    own = {**asdict(job), "settings": settings_json(job.settings), "hash": images.content_hash}
+    parts = Parts(folder, {"job": "truth", **own})
     texts = space.format(codes)
     items = {
         part_name(code, block): (code.tolist(), list(block)) for block in job.blocks(seeds) for code in codes

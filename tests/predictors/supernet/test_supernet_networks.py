@@ -31,6 +31,7 @@ from predictors.supernet.images import Split
 from predictors.supernet.layers import AvgPool, initialise
 from predictors.supernet.nb101 import Nb101Network, Nb101Settings, vertex_channels
 from predictors.supernet.network import Network, Plan
+from predictors.supernet.ofa import OfaSettings
 from predictors.supernet.proxies import PROXIES, Probe
 from predictors.supernet.recipe import Recipe
 from predictors.supernet.sizes import SizeSettings
@@ -43,6 +44,7 @@ SMALL: dict[type, Any] = {
     CellsSettings: CellsSettings(width=4, depth=3),
     SizeSettings: SizeSettings(unit=2),
     ChannelSettings: ChannelSettings(widths=(8,) * 7, stem_stride=1),
+    OfaSettings: OfaSettings((8,) * 5, (1, 2, 1, 1, 1), 8, 1, first=8, last=16, mix=16),
 }
 
 
