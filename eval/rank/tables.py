@@ -77,7 +77,7 @@ def _candidates(ranked: pd.DataFrame, top: int) -> TextTable:
 
 
 def _describe(row: dict[Any, Any], top: int) -> dict[str, str]:
-    """Return what is shown of a candidate, by the head of the column; `top`: of which best ones chances are."""
+    """Return what is shown of a candidate, by the head of the column; chances are to be in the best `top`."""
     shown = {"rank": str(row["rank"]), "name": str(row["name"])}
     if "front" in row:
         shown["front"] = str(row["front"])
