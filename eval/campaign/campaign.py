@@ -23,7 +23,7 @@ from eval.campaign.engine import Engine
 from eval.campaign.ledger import Ledger
 from eval.campaign.objectives import RESERVED, TRAINING, Objective, parse_objectives
 from eval.campaign.ranking import Ranking
-from eval.campaign.rows import Row, from_records, name_ignored, read_rows
+from eval.campaign.rows import Row, describe_ignored, from_records, read_rows
 from eval.campaign.settings import (
     ATTRIBUTE,
     ENCODER,
@@ -284,7 +284,7 @@ class Campaign:
         with self.locked("tell"):
             teller = Teller(self.study, self.read(), self.settings.id)
             wanted = [key, *(each.name for each in self.objectives), *TRAINING]
-            if ignored := name_ignored(rows, wanted, RESERVED):
+            if ignored := describe_ignored(rows, wanted, RESERVED):
                 teller.told.notices.append(ignored)
             if imports:
                 teller.parse(str(row.cells.get("arch", "")).strip() for row in rows)

@@ -150,13 +150,13 @@ def _from_parquet(path: Path) -> list[Row]:
         raise TableError(f"{path} is not a parquet file: {' '.join(str(error).split())[:200]}") from error
 
 
-def name_ignored(rows: Sequence[Row], used: Sequence[str], passed: Sequence[str]) -> str:
-    """Return a line that names the columns nobody reads, with the nearest that somebody would; "" for none.
+def describe_ignored(rows: Sequence[Row], used: Sequence[str], passed: Sequence[str]) -> str:
+    """Return a line that names the columns without effect, with the closest name that has one; "" for none.
 
     Args:
         rows: All rows.
-        used: Columns that are read.
-        passed: Columns that are not read, and are no mistake: other commands write them.
+        used: Columns with an effect.
+        passed: Columns without one that are no mistake, because other commands write them.
     """
     known = {*used, *passed, ""}
     ignored = dict.fromkeys(name for row in rows for name in row.columns if name not in known)

@@ -213,7 +213,7 @@ class Teller:
         if not entry.failed and same and (entry.seed is not None or not entry.corrects or len(current) == 1):
             return None
         if any(result.number < 0 for result in replaced):
-            raise InputError(f"an earlier row says something else of this training ({shown})")
+            raise InputError(f"an earlier row gives another result of this training ({shown})")
         if entry.corrects:
             return entry if replaced else _without_correction(entry)
         if entry.seed is None or entry.seed in current:
@@ -245,7 +245,7 @@ class Teller:
         for name, value in entry.values.items():
             told = network.partial.get(name, value)
             if told != value and network.hash in self._noted:
-                raise InputError(f"an earlier row says that {name} is {told:g}")
+                raise InputError(f"an earlier row gives {name} {told:g}")
             if told != value and not entry.corrects:
                 raise InputError(f"{name} was told as {told:g}; a correction needs --correct")
         if entry.values.items() <= network.partial.items():
