@@ -31,7 +31,7 @@ class Candidates(Custom):
     missing: tuple[str, ...] = ()
 
     @classmethod
-    def load(cls, path: Path, objectives: Sequence[Objective]) -> Self:
+    def read_for(cls, path: Path, objectives: Sequence[Objective]) -> Self:
         """Read a table, and add an empty column for each objective that it has no number for.
 
         Raises:

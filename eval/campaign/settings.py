@@ -142,7 +142,7 @@ def open_architectures(settings: Settings, folder: Path, *, offline: bool = Fals
     if is_copy(settings.bench):
         from eval.campaign.candidates import Candidates
 
-        bench = Candidates.load(folder / settings.bench, settings.objectives)
+        bench = Candidates.read_for(folder / settings.bench, settings.objectives)
     else:
         import benchmarks
 

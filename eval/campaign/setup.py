@@ -44,7 +44,7 @@ def build_architectures(
 
     if benchmarks.is_table(bench):
         name = copy_table(Path(bench), folder)
-        loaded = Candidates.load(folder / name, objectives)
+        loaded = Candidates.read_for(folder / name, objectives)
         loaded.check(objectives)
     else:
         name, loaded = str(bench), benchmarks.load(bench, offline=offline)
