@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
@@ -90,9 +90,7 @@ class Custom(Benchmark):
         found = [c for c in self._columns.values() if c.kind == "label"]
         if not found:
             raise TableError(f"{path} has no numeric column that could be a label; found {self.table.names}")
-        target, lines = choose_target(
-            [c for c in found if c.dataset == found[0].dataset], split_target(self.options.target)[0]
-        )
+        target, lines = self._choose_target([c for c in found if c.dataset == found[0].dataset])
         self.info = Info(
             key=str(path),
             title=path.name,
@@ -117,6 +115,10 @@ class Custom(Benchmark):
             if has.sum() < known.sum():
                 lines.append(f"{(~has & known).sum():,} rows have no {target} but another label")
         return lines
+
+    def _choose_target(self, labels: Sequence[Column]) -> tuple[str, list[str]]:
+        """Return the default target among labels, "" for none, and notices."""
+        return choose_target(labels, split_target(self.options.target)[0])
 
     @staticmethod
     def _telling(table: Table) -> list[str]:
@@ -167,19 +169,7 @@ class Custom(Benchmark):
     @cached_property  # some need the graphs, which are built when first asked for
     def notices(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Lines to print once the benchmark is loaded: what was missing, averaged, folded or guessed."""
-        lines = list(self._notices)
-        small = [
-            c.target
-            for c in self._columns.values()
-            if c.kind == "label"
-            and c.direction == 1
-            and c.name not in self.table.columns
-            and seems_smaller_is_better(c.target)
-        ]
-        if small:
-            lines.append(
-                f"larger counts as better for {', '.join(small)}, except where '{small[0]}:min' is asked for"
-            )
+        lines = [*self._notices, *self._direction_notices()]
         graphs = self._bare_graphs
         if graphs.space.name == "custom":
             lines += fold_notices(graphs)
@@ -191,6 +181,20 @@ class Custom(Benchmark):
                 "each network is used, it is the first"
             )
         return tuple(" ".join(line.splitlines()) for line in lines)  # names may hold line breaks
+
+    def _direction_notices(self) -> list[str]:
+        """Return a line about labels that seem to be better when smaller, but count as better when larger."""
+        small = [
+            c.target
+            for c in self._columns.values()
+            if c.kind == "label"
+            and c.direction == 1
+            and c.name not in self.table.columns
+            and seems_smaller_is_better(c.target)
+        ]
+        if not small:
+            return []
+        return [f"larger counts as better for {', '.join(small)}, except where '{small[0]}:min' is asked for"]
 
     def _feature_notices(self) -> list[str]:
         """Return a line about the column `features`: how it was read, or that it was not."""

@@ -19,11 +19,9 @@ def parse_delimited(text: str, source: str) -> tuple[list[str], list[list[str]],
     Raises:
         TableError: There is no line, a quote is not closed, or a row has more or fewer values than names.
     """
-    lines = text.splitlines(keepends=True)
-    first = next((line for line in lines if line.strip()), "")
-    if not first:
+    if not text.strip():
         raise TableError(f"{source} is empty")
-    separator = max(SEPARATORS, key=first.count)
+    separator = find_separator(text)
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True
     )
@@ -38,6 +36,12 @@ def parse_delimited(text: str, source: str) -> tuple[list[str], list[list[str]],
                 "quotes around it"
             )
     return names, data, separator
+
+
+def find_separator(text: str) -> str:
+    """Return the separator that the first line of a text has most of, a comma if it has none."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    return max(SEPARATORS, key=first.count)
 
 
 def _rows(reader: Iterator[list[str]], source: str) -> Iterator[list[str]]:

@@ -127,6 +127,15 @@ def _written(name: str, known: pa.Array, *, decimal_comma: bool) -> tuple[pa.Arr
     )
 
 
+def parse_number(word: str, *, decimal_comma: bool = False) -> float | None:
+    """Return a single text as a number, written in any of the ways that columns are; None if it is none.
+
+    See `typed`; a text that is a number in two ways, such as "1,234" without `decimal_comma`, is none.
+    """
+    values = (read(word) for _, read in _styles(decimal_comma=decimal_comma))
+    return next((value for value in values if value is not None), None)
+
+
 def _like_number(word: str) -> bool:
     number = word.replace("−", "-").removesuffix("%").strip()
     return len(number) <= _LONGEST and bool(

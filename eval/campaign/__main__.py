@@ -34,6 +34,7 @@ Whole = Annotated[bool, typer.Option("--all-or-nothing", help="Keep nothing if a
 def campaign() -> None:
     """Choose real trainings by a ranker: ask for networks, train them anywhere, tell the results.
 
+    \b
     A typical campaign:
         acerank campaign init --space proxyless --objective acc:max --dir c1
         acerank campaign ask 20 --dir c1 > todo.csv
@@ -41,7 +42,7 @@ def campaign() -> None:
         acerank campaign status --dir c1
 
     Any number of processes and machines may ask and tell at the same time; see docs/campaigns.md.
-    """
+    """  # noqa: D301 - the mark that keeps lines as they are, not a backslash
 
 
 @app.command()
@@ -60,7 +61,8 @@ def init(
     ] = None,
     predictor: Annotated[str, typer.Option(help="Ranker.")] = "ace",
     acquisition: Annotated[
-        str, typer.Option(help="How a batch is chosen: mixed, greedy, ts (Thompson sampling) or ucb.")
+        str,
+        typer.Option(help="How a batch is chosen: mixed, greedy, ts (Thompson sampling) or ucb."),
     ] = "mixed",
     refit: Annotated[
         float, typer.Option(min=0, help="Share of new results up to which the last fit is used again.")
@@ -100,7 +102,8 @@ def tell(results: Results, dir_: Dir = HERE, correct: Correct = False, all_or_no
     """Take results: id, the objectives, and optionally seed, seconds and status=failed.
 
     Results may come late, in any order, in parts, and twice. Of a network told again with another seed, the
-    mean counts. Rows that are refused are printed with the reason, and the exit code is then 2.
+    mean counts. Separators and decimal commas are recognised. Rows that are refused are printed with the
+    reason, and the exit code is then 2.
     """
     from eval.campaign import Campaign
 
@@ -111,7 +114,10 @@ def tell(results: Results, dir_: Dir = HERE, correct: Correct = False, all_or_no
 def import_(
     results: Results, dir_: Dir = HERE, correct: Correct = False, all_or_nothing: Whole = False
 ) -> None:
-    """Take trainings from elsewhere: like tell, with the architecture's text (arch) in place of an id."""
+    """Take trainings from elsewhere: like tell, with the architecture's text (arch) in place of an id.
+
+    A row gives all objectives, unless its network was asked for.
+    """
     from eval.campaign import Campaign
 
     _report(Campaign(dir_).import_results(results, correct=correct, all_or_nothing=all_or_nothing))
@@ -139,7 +145,10 @@ def prepare(
 @app.command()
 def status(
     dir_: Dir = HERE,
-    batch: Annotated[int, typer.Option(min=1, help="Size of the next batch, for its expected gain.")] = 20,
+    batch: Annotated[
+        int | None,
+        typer.Option(min=1, help="Size of the next batch, for its expected gain.", show_default="20"),
+    ] = None,
     top: Annotated[int, typer.Option(min=1, help="Best networks to show.")] = 5,
     quick: Annotated[bool, typer.Option("--quick", help="Leave out what needs the ranker.")] = False,
     html: Annotated[Path | None, typer.Option(help="File for a page.")] = None,
@@ -153,7 +162,9 @@ def status(
     from eval.campaign.status import get_status
     from eval.report.text import show
 
-    found = get_status(Campaign(dir_), batch=batch, top=top, quick=quick)
+    if quick and batch is not None:
+        raise typer.BadParameter("--batch has no effect with --quick")
+    found = get_status(Campaign(dir_), batch=batch or 20, top=top, quick=quick)
     if html is not None:
         write_status_page(found, html)
     if format_ is Format.json:
@@ -200,6 +211,8 @@ def _write(out: Path | None, build: Callable[[], pd.DataFrame]) -> None:
 def _report(told: Told) -> None:
     from data.cli import to_stderr
 
+    for line in told.notices:
+        to_stderr(line)
     for place, name, reason in told.refused:
         to_stderr(f"refused: {place}{f' ({name})' if name else ''}: {reason}")
     to_stderr(told.sentence)

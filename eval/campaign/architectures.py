@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -166,7 +167,7 @@ class TableArchitectures(Architectures):
 
     def __init__(self, bench: Benchmark) -> None:
         """Take the table."""
-        self.key, self.bench = bench.info.key, bench
+        self.key, self.bench = Path(bench.info.key).name, bench  # whatever folder a file is opened from
         self.distributions = {self.PARAMETER: IntDistribution(0, len(bench) - 1)}
         self._bare = bench.graphs.with_weak({})
         self._names = bench.row_names

@@ -21,9 +21,9 @@ from eval.campaign.architectures import Architectures, TableArchitectures
 from eval.campaign.claims import claim_new
 from eval.campaign.engine import Engine
 from eval.campaign.ledger import Ledger
-from eval.campaign.objectives import Objective, parse_objectives
+from eval.campaign.objectives import RESERVED, TRAINING, Objective, parse_objectives
 from eval.campaign.ranking import Ranking
-from eval.campaign.rows import Row, from_records, read_rows
+from eval.campaign.rows import Row, describe_ignored, from_records, read_rows
 from eval.campaign.settings import (
     ATTRIBUTE,
     ENCODER,
@@ -100,7 +100,7 @@ class Campaign:
             predictor: The ranker, as on the command line.
             seed: Seed of everything random.
             storage: "journal", "sqlite", or a database address of Optuna's.
-            acquisition: See Engine.
+            acquisition: See Engine; "ucb" needs a predictor that says how sure it is.
             refit: See Engine.
             offline: Never use the network.
 
@@ -130,7 +130,12 @@ class Campaign:
             acquisition,
             refit,
         )
-        _ = engine.predictor  # refuses one that does not exist or lacks weak labels
+        if not engine.predictor.has_std and acquisition in ("mixed", "ts"):  # refuses what cannot be used
+            _log.info(
+                "%s does not say how sure it is: Thompson sampling uses the standard deviation of its "
+                "predictions over the candidates",
+                engine.predictor.name,
+            )
         labels.save(folder / WEAK)
         study = f"campaign-{settings.id}"
         with quiet():
@@ -185,7 +190,7 @@ class Campaign:
             yield
 
     def ask(self, n: int) -> pd.DataFrame:
-        """Return networks to train: id, space and arch (and the row's number, of a table).
+        """Return networks to train: id, space and arch (of a table its name and that of the row).
 
         They are pending from then on, and nobody is given them again. Fewer than n only if no more are left.
 
@@ -273,10 +278,14 @@ class Campaign:
         return self._tell(_to_rows(results), correct=correct, all_or_nothing=all_or_nothing, imports=True)
 
     def _tell(self, rows: Sequence[Row], *, correct: bool, all_or_nothing: bool, imports: bool) -> Told:
-        self._check_columns(rows, "arch" if imports else "id")
+        key = "arch" if imports else "id"
+        self._check_columns(rows, key)
         self._finish_telling()
         with self.locked("tell"):
             teller = Teller(self.study, self.read(), self.settings.id)
+            wanted = [key, *(each.name for each in self.objectives), *TRAINING]
+            if ignored := describe_ignored(rows, wanted, RESERVED):
+                teller.told.notices.append(ignored)
             if imports:
                 teller.parse(str(row.cells.get("arch", "")).strip() for row in rows)
             accepted: list[Entry] = []
@@ -284,7 +293,7 @@ class Campaign:
                 try:
                     entry = teller.judge(row, correct=correct, imports=imports)
                 except InputError as error:
-                    name = str(row.cells.get("arch" if imports else "id", ""))
+                    name = str(row.cells.get(key, ""))
                     teller.told.refused.append((row.place, name, str(error)))
                     continue
                 if entry is not None:
@@ -319,14 +328,15 @@ class Campaign:
         path.unlink()
 
     def _check_columns(self, rows: Sequence[Row], key: str) -> None:
-        names = {name for row in rows for name in row.cells}
+        names = {name for row in rows for name in row.columns}
         wanted = [each.name for each in self.objectives]
-        if rows and not names & {*wanted, "status"}:
-            raise InputError(
-                f"no column is an objective ({', '.join(wanted)}) or status; found {', '.join(sorted(names))}"
-            )
-        if rows and key not in names:
-            raise InputError(f"there is no column '{key}'; found {', '.join(sorted(names))}")
+        shown = f"found {', '.join(sorted(names))}"
+        if not names:  # no row could be read, and each is refused with its reason
+            return
+        if not names & {*wanted, "status"}:
+            raise InputError(f"no column is an objective ({', '.join(wanted)}) or status; {shown}")
+        if key not in names:
+            raise InputError(f"there is no column '{key}'; {shown}")
 
     def _import_table(self) -> None:
         """Take the values of the objectives in a user's table as results."""
@@ -336,6 +346,9 @@ class Campaign:
             if records:
                 told = self._tell(from_records(records), correct=False, all_or_nothing=False, imports=True)
                 _log.info("results in the table: %s", told.sentence)
+            else:
+                names = " and ".join(each.name for each in self.objectives)
+                _log.info("no row of the table has %s: no result is known from the start", names)
 
 
 def _to_rows(results: str | Path | pd.DataFrame) -> list[Row]:

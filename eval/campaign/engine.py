@@ -50,7 +50,8 @@ class Engine:
         weak: Weak labels.
         seed: Seed of everything random.
         acquisition: How a batch is chosen: "mixed" (half by prediction, half by Thompson sampling), "greedy",
-            "ts" or "ucb".
+            "ts" or "ucb". Where the predictor does not say how sure it is, Thompson sampling takes the
+            deviation of its predictions, and "ucb" is refused.
         refit: Share of new results up to which the last ranking is used again.
         encoder: File of the pretrained encoder; None to pretrain when it is needed.
     """
@@ -77,10 +78,13 @@ class Engine:
 
         Raises:
             UnknownNameError: It needs a weak label that there is not.
+            InputError: The acquisition has to know how sure it is, and it does not say.
         """
         predictor = self.build()
         for name in predictor.lacks(self.weak.names):
             check_name(f"weak label (predictor '{predictor.name}' needs it)", name, self.weak.names)
+        if self.acquisition == "ucb":
+            predictor.check_has_std()
         return predictor
 
     @property

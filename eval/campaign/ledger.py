@@ -95,6 +95,12 @@ class Network:
         return list(kept.values())
 
     @property
+    def trainings(self) -> list[Result]:
+        """The trainings, failed ones included; results that a correction replaced are left out."""
+        current = self.current
+        return [r for r in self.results if r.values is None or any(r is each for each in current)]
+
+    @property
     def values(self) -> Values | None:
         """Mean value of each objective over the seeds; None if there is no result."""
         known = [result.values for result in self.current if result.values is not None]
@@ -103,7 +109,7 @@ class Network:
     @property
     def seconds(self) -> float | None:
         """Seconds of all trainings that say so."""
-        known = [result.seconds for result in self.results if result.seconds is not None]
+        known = [result.seconds for result in self.trainings if result.seconds is not None]
         return float(sum(known)) if known else None
 
 

@@ -11,7 +11,10 @@ import numpy as np
 
 from data.errors import InputError
 
-RESERVED = ("id", "arch", "space", "hash", "seed", "seconds", "status", "asked", "told", "imported")
+TRAINING = ("seed", "seconds", "status")
+"""Columns that say of a training what is no objective."""
+RESERVED = ("id", "arch", "space", "hash", *TRAINING, "asked", "told", "imported")
+"""Columns of every campaign."""
 _COSTS = ("latency", "flops", "params", "macs", "energy", "memory", "seconds", "time", "size")
 _PERCENT = ("acc", "top1", "top5", "accuracy")
 
@@ -91,12 +94,14 @@ def _parse(text: str) -> Objective:
         if not low < high:
             raise InputError(f"objective {text!r}: the lower bound must be below the upper one")
         return Objective(name, direction, low, high)
-    lowered = name.lower()
-    if any(part in _PERCENT for part in lowered.replace("-", "_").split("_")):
+    if any(part in _PERCENT for part in name.lower().replace("-", "_").split("_")):
         return Objective(name, direction, 0.0, 100.0)
-    if any(cost in lowered for cost in _COSTS):
-        return Objective(name, direction, 0.0)
-    return Objective(name, direction)
+    return Objective(name, direction, 0.0 if is_cost(name) else -math.inf)
+
+
+def is_cost(name: str) -> bool:
+    """Return whether a column is a cost of a network or a training, by its name."""
+    return any(cost in name.lower() for cost in _COSTS)
 
 
 def oriented(values: np.ndarray, objectives: Sequence[Objective]) -> np.ndarray:

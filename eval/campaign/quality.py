@@ -160,11 +160,14 @@ def advise(ledger: Ledger, quality: Sequence[Quality], gain: Gain, *, left: bool
 
 
 def get_curve(ledger: Ledger) -> list[dict[str, Any]]:
-    """Return the best result after each training: value, or hypervolume of several objectives."""
+    """Return the best result after each training: value, or hypervolume of several objectives.
+
+    A corrected result stands where its correction was told.
+    """
     trainings = sorted(
         (r.told.timestamp() if r.told else 0.0, r.number, r.values)
         for network in ledger.networks.values()
-        for r in network.results
+        for r in network.current
         if r.values is not None
     )
     signs = [o.sign for o in ledger.objectives]

@@ -9,10 +9,14 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from data.errors import MissingTableError, TableError
+from data.names import closest
+from data.readers.delimited import find_separator
+from data.readers.numbers import NAMES, holds_architecture, parse_number
 
 SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
 
@@ -25,22 +29,26 @@ class Row:
         place: Where it stands, e.g. "row 3", counted from 1 without a header.
         cells: Its cells by column; empty ones are left out.
         broken: Why it could not be read; "" if it was.
+        columns: All columns, those of empty cells too.
     """
 
     place: str
     cells: Mapping[str, Any]
     broken: str = ""
+    columns: tuple[str, ...] = ()
 
 
 def read_rows(source: str | Path) -> list[Row]:
     """Read the rows of a file; "-" is CSV on stdin. A row that cannot be read does not hide the others.
+
+    Separators and decimal commas are recognised as in tables; see data.readers.read.
 
     Raises:
         MissingTableError: There is no such file.
         TableError: It is no table at all.
     """
     if str(source) == "-":
-        return _from_delimited(sys.stdin.read(), ",", "stdin")
+        return _from_delimited(sys.stdin.read(), "stdin")
     path = Path(source)
     if not path.is_file():
         raise MissingTableError(f"there is no file '{path}'")
@@ -54,7 +62,7 @@ def read_rows(source: str | Path) -> list[Row]:
     except UnicodeDecodeError as error:
         raise TableError(f"{path} is not a text in UTF-8: {error.reason} at byte {error.start}") from error
     if suffix in (".csv", ".tsv"):
-        return _from_delimited(text, "\t" if suffix == ".tsv" else ",", str(path))
+        return _from_delimited(text, str(path))
     return _from_json(text, str(path)) if suffix == ".json" else _from_lines(text)
 
 
@@ -63,20 +71,36 @@ def from_records(records: Sequence[Mapping[str, Any]]) -> list[Row]:
     return [_row(i, record) for i, record in enumerate(records, 1)]
 
 
-def _row(number: int, record: object) -> Row:
+def _row(number: int, record: object, *, decimal_comma: bool = False) -> Row:
     place = f"row {number}"
     if not isinstance(record, Mapping):
         return Row(place, {}, f"not an object with columns: {str(record)[:60]!r}")
-    return Row(place, {str(k).strip(): v for k, v in record.items() if not _is_empty(v)})
+    named = {str(name).strip(): value for name, value in record.items()}
+    cells = {
+        name: _to_number(name, value, decimal_comma=decimal_comma)
+        for name, value in named.items()
+        if not _is_empty(value)
+    }
+    return Row(place, cells, columns=tuple(named))
+
+
+def _to_number(name: str, value: Any, *, decimal_comma: bool) -> Any:  # noqa: ANN401
+    """Return a text such as "93,1" or "93.1 %" as a number, anything else as it is."""
+    if not isinstance(value, str) or holds_architecture(name) or name.lower() in NAMES:
+        return value
+    number = parse_number(value.strip(), decimal_comma=decimal_comma)
+    return value if number is None else number
 
 
 def _is_empty(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 
-def _from_delimited(text: str, delimiter: str, source: str) -> list[Row]:
+def _from_delimited(text: str, source: str) -> list[Row]:
+    separator = find_separator(text)
+    file = io.StringIO(text, newline="")
     try:
-        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+        lines = list(csv.reader(file, delimiter=separator, skipinitialspace=True, strict=True))
     except csv.Error as error:
         raise TableError(f"{source} cannot be read as separated columns: {error}") from error
     lines = [line for line in lines if any(cell.strip() for cell in line)]
@@ -88,9 +112,11 @@ def _from_delimited(text: str, delimiter: str, source: str) -> list[Row]:
     rows = []
     for number, line in enumerate(lines[1:], 1):
         if len(line) > len(header):
-            rows.append(Row(f"row {number}", {}, f"{len(line)} cells under {len(header)} columns"))
+            broken = f"{len(line)} cells under {len(header)} columns"
+            rows.append(Row(f"row {number}", {}, broken, tuple(header)))
         else:
-            rows.append(_row(number, dict(zip(header, (c.strip() for c in line), strict=False))))
+            cells = dict(zip_longest(header, (cell.strip() for cell in line)))
+            rows.append(_row(number, cells, decimal_comma=separator == ";"))
     return rows
 
 
@@ -122,6 +148,27 @@ def _from_parquet(path: Path) -> list[Row]:
         return from_records(pq.read_table(path).to_pylist())
     except (pa.ArrowException, OSError) as error:
         raise TableError(f"{path} is not a parquet file: {' '.join(str(error).split())[:200]}") from error
+
+
+def describe_ignored(rows: Sequence[Row], used: Sequence[str], passed: Sequence[str]) -> str:
+    """Return a line that names the columns without effect, with the closest name that has one; "" for none.
+
+    Args:
+        rows: All rows.
+        used: Columns with an effect.
+        passed: Columns without one that are no mistake, because other commands write them.
+    """
+    known = {*used, *passed, ""}
+    ignored = dict.fromkeys(name for row in rows for name in row.columns if name not in known)
+    if not ignored:
+        return ""
+    there = {name for row in rows for name in row.columns}
+    free = [name for name in used if name not in there]
+    shown = []
+    for name in ignored:
+        near = closest(name.lower(), free)
+        shown.append(f"'{name}' (did you mean {near[0]}?)" if near else f"'{name}'")
+    return f"ignored columns: {', '.join(shown)}"
 
 
 def parse_seed(value: object) -> int | None:

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from data.errors import InputError, TableError
 from data.files import atomic_path
-from data.table import Table
 from data.table_files import table_suffix
 from eval.campaign.architectures import Architectures, SpaceArchitectures, TableArchitectures
 from eval.campaign.objectives import Objective
-
-if TYPE_CHECKING:
-    from benchmarks.base import Benchmark
 
 SCHEMA = 1
 ATTRIBUTE = "acerank:campaign"
@@ -117,19 +111,6 @@ class Pointer:
             raise TableError(f"{path} does not say where a campaign is: {error}") from error
 
 
-def load_table(path: Path, objectives: Sequence[Objective]) -> Benchmark:
-    """Read a table of candidates; it need not have a column for an objective yet."""
-    from benchmarks.custom import Custom
-    from data.readers import read
-
-    found = read(path)
-    arrow = found.table.arrow
-    for objective in objectives:
-        if objective.name not in arrow.column_names:
-            arrow = arrow.append_column(objective.name, pa.nulls(len(arrow), pa.float64()))
-    return Custom(Table(arrow, found.table.columns), path, None, found.notices)
-
-
 def copy_table(path: Path, folder: Path) -> str:
     """Copy a user's table, and the descriptions next to it, into the folder; return its new name."""
     from data.readers import DESCRIPTIONS
@@ -159,7 +140,9 @@ def open_architectures(settings: Settings, folder: Path, *, offline: bool = Fals
 
         return SpaceArchitectures(get(settings.space))
     if is_copy(settings.bench):
-        bench = load_table(folder / settings.bench, settings.objectives)
+        from eval.campaign.candidates import Candidates
+
+        bench = Candidates.read_for(folder / settings.bench, settings.objectives)
     else:
         import benchmarks
 

@@ -12,7 +12,7 @@ import numpy as np
 from data.errors import InputError
 from eval.campaign.architectures import Architectures, SpaceArchitectures, TableArchitectures
 from eval.campaign.objectives import Objective
-from eval.campaign.settings import copy_table, load_table
+from eval.campaign.settings import copy_table
 from eval.campaign.weak import NO_WEAK, WeakLabels, own_weak, read_weak
 
 if TYPE_CHECKING:
@@ -40,10 +40,12 @@ def build_architectures(
 
         return SpaceArchitectures(get(space)), "", ""
     import benchmarks
+    from eval.campaign.candidates import Candidates
 
     if benchmarks.is_table(bench):
         name = copy_table(Path(bench), folder)
-        loaded = load_table(folder / name, objectives)
+        loaded = Candidates.read_for(folder / name, objectives)
+        loaded.check(objectives)
     else:
         name, loaded = str(bench), benchmarks.load(bench, offline=offline)
     for line in loaded.notices:

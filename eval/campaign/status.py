@@ -36,7 +36,7 @@ def get_status(campaign: Campaign, *, batch: int = 20, top: int = 5, quick: bool
     ledger = campaign.read()
     settings = campaign.settings
     networks = list(ledger.networks.values())
-    trainings = [result for network in networks for result in network.results]
+    trainings = [result for network in networks for result in network.trainings]
     status: dict[str, Any] = {
         "campaign": settings.id,
         "architectures": campaign.architectures.key,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +17,14 @@ from data.errors import InputError
 from eval.campaign.claims import to_hex
 from eval.campaign.ledger import ARCH, CORRECTS, HASH, IMPORTED, OF, RESULT, WHOLE, Ledger, Network, Result
 from eval.campaign.rows import Row, parse_seconds, parse_seed
+from eval.campaign.scales import Scales
 
 if TYPE_CHECKING:
     from optuna.study import Study
 
 DONE = ("done", "ok", "complete", "completed", "success")
 _DESCRIBED = ("values", "seed", "seconds", "token")
+PENDING = "pending"
 FAILED = ("failed", "fail", "failure", "error", "crashed")
 
 
@@ -66,6 +68,8 @@ class Told:
         empty: Rows without a value.
         refused: Place, id and reason of every row that was refused.
         kept: Whether the good rows were kept.
+        notices: What may be a mistake, though nothing was refused: columns that are ignored, values of
+            another order of magnitude than all earlier ones.
     """
 
     results: int = 0
@@ -75,6 +79,7 @@ class Told:
     empty: int = 0
     refused: list[tuple[str, str, str]] = field(default_factory=list)
     kept: bool = True
+    notices: list[str] = field(default_factory=list)
 
     @property
     def sentence(self) -> str:
@@ -99,6 +104,8 @@ class Teller:
         self.study, self.ledger, self.prefix = study, ledger, prefix
         self.told = Told()
         self._by_hash = {n.hash: n for n in reversed(list(ledger.networks.values()))}
+        self._noted: set[int] = set()
+        self._scales = Scales(ledger)
         self._parsed: dict[str, tuple[np.ndarray, int]] = {}
         for network in ledger.networks.values():
             self._parsed.setdefault(network.arch, (network.code, network.hash))
@@ -132,8 +139,11 @@ class Teller:
         cells = row.cells
         arch, network = self._find_import(cells) if imports else self._find(cells)
         status = str(cells.get("status", "")).strip().lower()
-        if status and status not in (*DONE, *FAILED, "pending"):
-            raise InputError(f"status is 'failed' or left out, not {status!r}")
+        if status and status not in (*DONE, *FAILED, PENDING):
+            raise InputError(
+                f"status {status!r} is not known; a failure is {', '.join(FAILED)}; a success is "
+                f"{', '.join(DONE)}, or nothing; a network that still trains is {PENDING}"
+            )
         values = {o.name: o.parse(cells[o.name]) for o in self.ledger.objectives if o.name in cells}
         failed = status in FAILED
         if failed and values:
@@ -187,6 +197,9 @@ class Teller:
             return self._judge_pending(entry, network)
         if network.state == "failed" and entry.failed:
             return None
+        replaced = [r for r in network.current if entry.seed in (None, r.seed)] if entry.corrects else []
+        if replaced:
+            entry = self._complete(entry, replaced)
         if not entry.failed and len(entry.values) < len(self.ledger.objectives):
             raise InputError(f"another result needs {self._missing(entry.values)}, too")
         current = {result.seed: result.values for result in network.current}
@@ -194,15 +207,15 @@ class Teller:
         if not current:
             return _without_correction(entry)
         shown = ", ".join(f"{number:g}" for number in (network.values or ()))
-        if entry.failed:
-            if not entry.corrects:
-                raise InputError(f"a result was told already ({shown}); --correct withdraws it")
-            return entry
+        if entry.failed and not entry.corrects:
+            raise InputError(f"a result was told already ({shown}); --correct withdraws it")
         same = values in current.values() if entry.seed is None else current.get(entry.seed) == values
-        if same and (entry.seed is not None or not entry.corrects or len(current) == 1):
+        if not entry.failed and same and (entry.seed is not None or not entry.corrects or len(current) == 1):
             return None
+        if any(result.number < 0 for result in replaced):
+            raise InputError(f"an earlier row gives another result of this training ({shown})")
         if entry.corrects:
-            return entry if entry.seed is None or entry.seed in current else _without_correction(entry)
+            return entry if replaced else _without_correction(entry)
         if entry.seed is None or entry.seed in current:
             raise InputError(
                 f"another result was told already ({shown}): a further training is told with its seed, a "
@@ -210,15 +223,31 @@ class Teller:
             )
         return entry
 
+    def _complete(self, entry: Entry, replaced: Sequence[Result]) -> Entry:
+        """Return a correction with the values and seconds of what it replaces, where it gives none."""
+        known = [result.seconds for result in replaced if result.seconds is not None]
+        if entry.seconds is None and known:
+            entry = replace(entry, seconds=sum(known))
+        if entry.failed or len(entry.values) == len(self.ledger.objectives):
+            return entry
+        if len(replaced) > 1:
+            raise InputError(
+                f"{len(replaced)} trainings were told: name the seed of the one to correct, or give "
+                f"{self._missing(entry.values)}, too"
+            )
+        names = [o.name for o in self.ledger.objectives]
+        old = dict(zip(names, replaced[0].values or (), strict=True))
+        return replace(entry, values={**old, **entry.values})
+
     def _judge_pending(self, entry: Entry, network: Network) -> Entry | None:
-        entry = _without_correction(entry, keep=entry.corrects)
         if entry.failed:
             return _without_correction(entry)
         for name, value in entry.values.items():
-            if not entry.corrects and network.partial.get(name, value) != value:
-                raise InputError(
-                    f"{name} was told as {network.partial[name]:g}; a correction needs --correct"
-                )
+            told = network.partial.get(name, value)
+            if told != value and network.hash in self._noted:
+                raise InputError(f"an earlier row gives {name} {told:g}")
+            if told != value and not entry.corrects:
+                raise InputError(f"{name} was told as {told:g}; a correction needs --correct")
         if entry.values.items() <= network.partial.items():
             return None
         known = {**network.partial, **entry.values}
@@ -238,6 +267,9 @@ class Teller:
         else:
             self.told.partial += 1
         network = self._network(entry)
+        self._noted.add(network.hash)
+        name = entry.arch if entry.number is None else f"{self.prefix}-{entry.number}"
+        self.told.notices += self._scales.add(name, entry.values)
         if not entry.failed and not complete:
             network.partial.update(entry.values)
             return
@@ -307,6 +339,6 @@ class Teller:
         return storage.get_trial_number_from_id(storage.create_new_trial(self.study._study_id, trial))
 
 
-def _without_correction(entry: Entry, *, keep: bool = False) -> Entry:
+def _without_correction(entry: Entry) -> Entry:
     """Return an entry that corrects nothing, because there is nothing to correct."""
-    return entry if keep else Entry(**{**asdict(entry), "corrects": False})
+    return replace(entry, corrects=False)

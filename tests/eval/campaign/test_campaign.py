@@ -135,7 +135,7 @@ def test_corrections(campaign):
         ({"id": "{id}-0", "acc": "-1"}, "outside the possible"),
         ({"id": "{id}-0", "acc": "70", "seed": "1.5"}, "not a whole number"),
         ({"id": "{id}-0", "acc": "70", "seconds": "-3"}, "negative"),
-        ({"id": "{id}-0", "acc": "70", "status": "perhaps"}, "status"),
+        ({"id": "{id}-0", "acc": "70", "status": "perhaps"}, "crashed"),
         ({"id": "{id}-0", "acc": "70", "status": "failed"}, "there is a value"),
     ],
 )
@@ -165,11 +165,13 @@ def asked_two(tmp_path_factory) -> Campaign:
 @pytest.mark.parametrize(
     ("name", "text", "rows"),
     [
-        ("a.csv", "\ufeffid,acc\nx-1,3\n\nx-2,\n", [{"id": "x-1", "acc": "3"}, {"id": "x-2"}]),
-        ("a.tsv", "id\tacc\nx-1\t3\n", [{"id": "x-1", "acc": "3"}]),
+        ("a.csv", "\ufeffid,acc\nx-1,3\n\nx-2,\n", [{"id": "x-1", "acc": 3}, {"id": "x-2"}]),
+        ("a.tsv", "id\tacc\nx-1\t3\n", [{"id": "x-1", "acc": 3}]),
+        ("c.csv", "id;arch;acc\nx-1;1,2;3,5\n", [{"id": "x-1", "arch": "1,2", "acc": 3.5}]),
+        ("d.csv", 'id,acc,cost\nx-1,"3,5%","1,234"\n', [{"id": "x-1", "acc": 3.5, "cost": "1,234"}]),
         ("a.json", '[{"id": "x-1", "acc": 3}, 4]', [{"id": "x-1", "acc": 3}, {}]),
         ("a.jsonl", '{"id": "x-1", "acc": 3}\n{broken\n', [{"id": "x-1", "acc": 3}, {}]),
-        ("b.csv", "id,acc\nx-1,3,4\nx-2,5\n", [{}, {"id": "x-2", "acc": "5"}]),
+        ("b.csv", "id,acc\nx-1,3,4\nx-2,5\n", [{}, {"id": "x-2", "acc": 5}]),
     ],
 )
 def test_files_are_read_row_by_row(name, text, rows, tmp_path):

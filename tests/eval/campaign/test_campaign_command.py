@@ -50,6 +50,26 @@ def test_a_campaign_from_begin_to_end(tmp_path):
     assert "nonsense" in run("import", tmp_path / "old.csv", *here, code=2)
 
 
+def test_notices_are_printed(tmp_path):
+    here = ("--dir", tmp_path)
+    run("init", "--space", "transnas_micro", "--predictor", "gaussian_process", *here)
+    name = run("ask", 1, *here).splitlines()[1].partition(",")[0]
+    done = RUNNER.invoke(app, ["tell", "-", "--dir", str(tmp_path)], input=f"id;acc;Seed\n{name};70,5;3\n")
+    assert done.exit_code == 0
+    assert "did you mean seed?" in done.stderr
+
+
+def test_an_option_without_effect_is_refused(tmp_path):
+    done = run_module("eval.campaign", "status", "--quick", "--batch", "3", "--dir", str(tmp_path))
+    assert done.returncode == 2
+    assert "no effect" in done.stderr
+
+
+def test_the_help_keeps_the_lines_of_its_example():
+    lines = [line.strip() for line in run("--help").splitlines()]
+    assert "acerank campaign ask 20 --dir c1 > todo.csv" in lines
+
+
 @pytest.mark.parametrize("words", [("ask", "3", "--out", "a.xlsx"), ("status",), ("tell", "missing.csv")])
 def test_mistakes_are_one_line(words, tmp_path):
     done = run_module("eval.campaign", *words, "--dir", str(tmp_path / "none"))
