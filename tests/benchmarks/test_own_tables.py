@@ -234,7 +234,7 @@ def test_what_counts_rows_is_no_label(name: str, tmp_path: Path) -> None:
 def test_a_label_of_which_smaller_is_better(tmp_path: Path) -> None:
     path = put(tmp_path / "t.csv", "ops,latency\n[a],3\n[b],1\n")
     np.testing.assert_array_equal(load(path).target("table", "latency"), [3, 1])
-    assert said(load(path), "larger is better for latency", "latency:min")
+    assert said(load(path), "larger counts as better for latency", "latency:min")
     bench = load(path, options=TableOptions(target="latency:min"))
     np.testing.assert_array_equal(bench.target("table", "latency"), [-3, -1])
     assert not said(bench, "larger is better")
