@@ -61,8 +61,7 @@ def init(
     ] = None,
     predictor: Annotated[str, typer.Option(help="Ranker.")] = "ace",
     acquisition: Annotated[
-        str,
-        typer.Option(help="How a batch is chosen: mixed, greedy, ts (Thompson sampling) or ucb."),
+        str, typer.Option(help="How a batch is chosen: mixed, greedy, ts (Thompson sampling) or ucb.")
     ] = "mixed",
     refit: Annotated[
         float, typer.Option(min=0, help="Share of new results up to which the last fit is used again.")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from benchmarks.table_options import TableOptions
 
 _log = logging.getLogger("acerank")
-_SHOWN = 3  # names of twins that a note spells out
+_SHOWN = 3  # names that a note spells out
 
 
 @dataclass(frozen=True)
@@ -158,8 +158,7 @@ def find_candidates(labelled: Labelled) -> Candidates:
 def _tell_repeated_names(names: Sequence[str]) -> None:
     repeated = [f"{name} ({count})" for name, count in Counter(names).items() if count > 1]
     if repeated:
-        more = f" and {len(repeated) - _SHOWN} more" if len(repeated) > _SHOWN else ""
-        _log.info("different candidates have one name: %s%s", ", ".join(repeated[:_SHOWN]), more)
+        _log.info("different candidates have one name: %s", _list(repeated))
 
 
 def describe(labelled: Labelled, twin: int, repeated: list[str]) -> str:
@@ -170,6 +169,11 @@ def describe(labelled: Labelled, twin: int, repeated: list[str]) -> str:
         label = labelled.labels[twin] * bench.label_column(task.dataset, task.target).direction
         parts.append(f"same network as {bench.row_names[labelled.rows[twin]]}, whose label is {label:.6g}")
     if repeated:
-        more = f" and {len(repeated) - _SHOWN} more" if len(repeated) > _SHOWN else ""
-        parts.append(f"same network as {', '.join(repeated[:_SHOWN])}{more}")
+        parts.append(f"same network as {_list(repeated)}")
     return "; ".join(parts)
+
+
+def _list(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(names[:_SHOWN])}{more}"

@@ -68,7 +68,7 @@ def build_frame(
     frame = pd.DataFrame(columns)
     if candidates.rows is None:  # of a search space: what `eval.campaign` and `predictors.supernet` read
         frame["space"], frame["arch"] = candidates.graphs.space.name, candidates.names
-    if candidates.rows is not None:
+    else:
         for name, values in get_own_columns(labelled.task.bench, candidates.rows).items():
             if name not in frame.columns and name not in reserved:
                 frame[name] = values

@@ -63,8 +63,7 @@ class Job:
         loaded = self._load(targets[0])
         labelled = find_labelled(loaded, self.dataset)
         rows = find_candidates(labelled) if self.space is None else None
-        new = None if rows is None else int((rows.twins < 0).sum())
-        top = wanted.top if new is None else min(wanted.top, new)
+        top = wanted.top if rows is None else min(wanted.top, int((rows.twins < 0).sum()))
         judged = self._estimate(loaded, labelled, top)
         ranker = Ranker(labelled, judged.entry, self.seed)
         candidates = rows or self._search_space(labelled, ranker, wanted)

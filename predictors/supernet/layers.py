@@ -122,7 +122,7 @@ class GlobalMean(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (b, c, h, w) to (b, c, 1, 1)."""
-        return single(x).mean((2, 3), keepdim=True)
+        return _single(x).mean((2, 3), keepdim=True)
 
 
 class Head(nn.Module):
@@ -141,10 +141,10 @@ class Head(nn.Module):
 
 def member_logits(x: Tensor, members: int) -> Tensor:
     """Return logits (b, members · classes, 1, 1) as (b, members, classes), in single precision at least."""
-    return single(x).flatten(1).unflatten(1, (members, -1))
+    return _single(x).flatten(1).unflatten(1, (members, -1))
 
 
-def single(x: Tensor) -> Tensor:
+def _single(x: Tensor) -> Tensor:
     """Return low precision as single precision."""
     return x.float() if x.dtype.itemsize < 4 else x
 

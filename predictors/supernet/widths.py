@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from data.graphs import Graphs
 from data.spaces.chains import ChainSpace
 from predictors.supernet.counts import MILLION, Counts, ImageShape, count_flops
-from predictors.supernet.layers import Conv, GlobalMean, single
+from predictors.supernet.layers import Conv, GlobalMean, member_logits
 from predictors.supernet.network import Network, Plan
 
 Widths = tuple[int, ...]
@@ -115,8 +115,9 @@ class WidthHead(nn.Module):
     def forward(self, x: Tensor, widths: Widths) -> Tensor:
         """Map (b, members · width, h, w) to logits (b, members, classes)."""
         del widths
-        logits = sliced(self.classifier, self.mean(self.norm(x)), self.classes)
-        return single(logits).flatten(1).unflatten(1, (self.classifier.members, -1))
+        return member_logits(
+            sliced(self.classifier, self.mean(self.norm(x)), self.classes), self.classifier.members
+        )
 
 
 @dataclass(frozen=True)
