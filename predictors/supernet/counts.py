@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from predictors.supernet.layers import RECTIFIERS, AvgPool, Conv, GlobalMean
+from predictors.supernet.layers import RECTIFIERS, AvgPool, Conv, GlobalMean, without_norms
 
 MILLION = 1e6
 
@@ -85,23 +85,12 @@ def count_flops(network: nn.Module, image: Tensor, plan: tuple[Any, ...]) -> int
         total += _cost(module, inputs[0], output)
 
     handles = [module.register_forward_hook(hook) for module in network.modules()]
-    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
-    for norm in norms:
-        # Batch norm is by far the slowest operation of the meta device.
-        norm.forward = _unchanged  # pyright: ignore[reportAttributeAccessIssue]  # its argument is "input"
     network.eval()
-    with torch.no_grad():
+    with torch.no_grad(), without_norms(network):  # by far the slowest operation of the meta device
         network(image, plan)
-    for norm in norms:
-        del norm.forward
     for handle in handles:
         handle.remove()
     return total
-
-
-def _unchanged(x: Tensor) -> Tensor:
-    """Return the argument."""
-    return x
 
 
 def part_cost(

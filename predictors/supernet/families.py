@@ -29,6 +29,7 @@ FAMILIES: Registry[type[Network]] = Registry(
         "ofa": "predictors.supernet.ofa:OfaNetwork",
         "nats_size": "predictors.supernet.sizes:SizeNetwork",
         "channel_macro": "predictors.supernet.channels:ChannelNetwork",
+        "transnas_macro": "predictors.supernet.modules:ModuleNetwork",
         "nds_resnet": "predictors.supernet.stages:StageNetwork",
         "nds_vanilla": "predictors.supernet.stages:StageNetwork",
         "nds_resnext_a": "predictors.supernet.stages:StageNetwork",

@@ -29,6 +29,7 @@ from predictors.supernet.edges import EdgeNetwork, EdgeSettings, live_edges
 from predictors.supernet.families import FAMILIES, default_recipe, network_class
 from predictors.supernet.images import Split
 from predictors.supernet.layers import AvgPool, initialise
+from predictors.supernet.modules import ModuleSettings
 from predictors.supernet.nb101 import Nb101Network, Nb101Settings, vertex_channels
 from predictors.supernet.network import Network, Plan
 from predictors.supernet.ofa import OfaSettings
@@ -45,6 +46,7 @@ SMALL: dict[type, Any] = {
     CellsSettings: CellsSettings(width=4, depth=3),
     SizeSettings: SizeSettings(unit=2),
     ChannelSettings: ChannelSettings(widths=(8,) * 7, stem_stride=1),
+    ModuleSettings: ModuleSettings(width=4, blocks=1, stem_strides=(1, 1)),
     StageSettings: StageSettings(stem=4, width_divisor=8, depth_divisor=8),
     OfaSettings: OfaSettings((8,) * 5, (1, 2, 1, 1, 1), 8, 1, first=8, last=16, mix=16),
 }
