@@ -14,7 +14,7 @@ from data.spaces.codes import CodeSpace
 
 STAGES = 4  # of the ImageNet networks; those for CIFAR-10 have three
 FEATURES = ("depth", "width", "bottleneck", "groups")  # as log2(1 + x)
-_SCALES = (4.0, 8.0, 2.0, 4.0)  # about the largest of each
+SCALES = (4.0, 8.0, 2.0, 4.0)  # about the largest of each, by which they are divided
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class StagesSpace(CodeSpace):
         n, s = depths.shape
         there = depths > 0
         features = np.stack(
-            [np.log2(1 + np.asarray(x)) * there / scale for x, scale in zip(numbers, _SCALES, strict=True)],
+            [np.log2(1 + np.asarray(x)) * there / scale for x, scale in zip(numbers, SCALES, strict=True)],
             axis=2,
         )
         ops = np.where(there, self.ops.index("stage"), -1).astype(np.int8)

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from predictors.supernet.layers import RECTIFIERS, AvgPool, Conv, GlobalMean
+from predictors.supernet.layers import RECTIFIERS, AvgPool, Conv, GlobalMean, without_norms
 
 MILLION = 1e6
 
@@ -86,11 +86,28 @@ def count_flops(network: nn.Module, image: Tensor, plan: tuple[Any, ...]) -> int
 
     handles = [module.register_forward_hook(hook) for module in network.modules()]
     network.eval()
-    with torch.no_grad():
+    with torch.no_grad(), without_norms(network):  # by far the slowest operation of the meta device
         network(image, plan)
     for handle in handles:
         handle.remove()
     return total
+
+
+def part_cost(
+    build: Callable[[], nn.Module], channels: int, side: int, plan: tuple[Any, ...]
+) -> tuple[int, int]:
+    """Return FLOPs and parameters of a part of a network.
+
+    Args:
+        build: Returns the part, a module called with (x, plan).
+        channels: Channels of its input.
+        side: Side of its input.
+        plan: The rest of its input.
+    """
+    with torch.device("meta"):
+        module = build()
+        x = torch.empty(1, channels, side, side)
+    return count_flops(module, x, plan), sum(p.numel() for p in module.parameters())
 
 
 def _cost(module: nn.Module, x: Tensor, y: Tensor) -> int:

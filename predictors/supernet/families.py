@@ -29,6 +29,11 @@ FAMILIES: Registry[type[Network]] = Registry(
         "ofa": "predictors.supernet.ofa:OfaNetwork",
         "nats_size": "predictors.supernet.sizes:SizeNetwork",
         "channel_macro": "predictors.supernet.channels:ChannelNetwork",
+        "transnas_macro": "predictors.supernet.modules:ModuleNetwork",
+        "nds_resnet": "predictors.supernet.stages:StageNetwork",
+        "nds_vanilla": "predictors.supernet.stages:StageNetwork",
+        "nds_resnext_a": "predictors.supernet.stages:StageNetwork",
+        "nds_resnext_b": "predictors.supernet.stages:StageNetwork",
     },
 )
 
@@ -53,13 +58,14 @@ def default_recipe(space: str) -> dict[str, Any]:
     """Return the default settings for training a space's supernet, by name.
 
     These are the settings of AceNAS (Zhang et al., 2021): SGD and a cosine, 600 epochs for cells, 360 for
-    chains of mobile blocks. Spaces of widths have those of cells for the cells of NATS-Bench, else those of
-    chains.
+    chains of mobile blocks. Spaces of widths or stages have those of cells for the cells of NATS-Bench, else
+    those of chains.
     """
     _check_space(space)
     if space in ("nb101", "nb201", "transnas_micro", "nats_size"):
         return dict(_CELLS)
-    return dict(_TWO_CELLS if space == "darts" or space.startswith("nds_") else _CHAINS)
+    two_cells = space in ("darts", "nds_darts", "nds_enas", "nds_pnas", "nds_nasnet", "nds_amoeba")
+    return dict(_TWO_CELLS if two_cells else _CHAINS)
 
 
 def _check_space(space: str) -> None:

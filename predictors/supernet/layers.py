@@ -8,7 +8,8 @@ about two thirds of the time of one after the other. A supernet is the case of o
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 
 import torch
@@ -147,6 +148,24 @@ def member_logits(x: Tensor, members: int) -> Tensor:
 def _single(x: Tensor) -> Tensor:
     """Return low precision as single precision."""
     return x.float() if x.dtype.itemsize < 4 else x
+
+
+@contextmanager
+def without_norms(network: nn.Module) -> Iterator[None]:
+    """Let a network's batch norms return their inputs for a while."""
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.forward = _unchanged  # pyright: ignore[reportAttributeAccessIssue]  # its argument is "input"
+    try:
+        yield
+    finally:
+        for norm in norms:
+            del norm.forward
+
+
+def _unchanged(x: Tensor) -> Tensor:
+    """Return the argument."""
+    return x
 
 
 def initialise(network: nn.Module, seeds: Sequence[int]) -> None:

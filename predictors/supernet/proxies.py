@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from predictors.supernet.evaluate import every_member
 from predictors.supernet.images import Split
-from predictors.supernet.layers import RECTIFIERS
+from predictors.supernet.layers import RECTIFIERS, without_norms
 from predictors.supernet.network import Network, Plan
 
 
@@ -91,19 +91,13 @@ def synflow(probe: Probe) -> float:
         for parameter in network.parameters():
             parameter.abs_()
     network.double()
-    handles = [
-        m.register_forward_hook(lambda module, inputs, output: inputs[0])
-        for m in network.modules()
-        if isinstance(m, nn.BatchNorm2d)
-    ]
     try:
         weights = probe.weights()
-        total = network(torch.ones_like(probe.images.x[:1], dtype=torch.float64), probe.plan).sum()
+        with without_norms(network):
+            total = network(torch.ones_like(probe.images.x[:1], dtype=torch.float64), probe.plan).sum()
         gradients = _gradients(total, weights)
         score = _total((w * g).abs().sum() for w, g in zip(weights, gradients, strict=True))
     finally:
-        for handle in handles:
-            handle.remove()
         network.float()
         with torch.no_grad():
             for parameter, value in zip(network.parameters(), kept, strict=True):

@@ -17,13 +17,12 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from data.graphs import Graphs
 from data.spaces.chains import ChainSpace
-from predictors.supernet.counts import MILLION, Counts, ImageShape, count_flops
+from predictors.supernet.counts import MILLION, Counts, ImageShape, part_cost
 from predictors.supernet.layers import Conv, GlobalMean, member_logits
 from predictors.supernet.network import Network, Plan
 
@@ -225,7 +224,5 @@ def _part_cost(
         side = -(-side // part.stride)
     part = parts[place]
     widths = tuple(option * unit[i] for option, i in zip(options, part.layers, strict=True))
-    with torch.device("meta"):
-        module = part.build([widths])
-        x = torch.empty(1, widths[0] if place else shape.channels, side, side)
-    return count_flops(module, x, widths), sum(p.numel() for p in module.parameters())
+    channels = widths[0] if place else shape.channels
+    return part_cost(lambda: part.build([widths]), channels, side, widths)

@@ -325,7 +325,6 @@ def test_train_then_score(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
         (["train", *SMALL, "--recipe", "flip=maybe"], "flip=maybe: not a valid value"),
         (["train", *SMALL, "--device", "gpu"], "give cpu, cuda or cuda:1"),
         (["train", "--images", "nowhere/images"], "there is no folder 'nowhere/images'"),
-        (["train", "--space", "nds_vanilla"], "has no supernet here"),
         (["truth", "--space", "macro", *SMALL[:4], "--set", "stem=-1"], "stem must be at least 0"),
         (["score", "--proxies", "nwot", "--archs", "gone.parquet"], "there is no file 'gone.parquet'"),
         (["score", "--space", "darts", "--proxies", "nwot"], "set the number n"),

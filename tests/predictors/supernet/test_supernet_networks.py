@@ -16,7 +16,7 @@ from torch import nn
 
 from benchmarks.base import Benchmark
 from data import spaces
-from data.errors import UnknownNameError
+from data.errors import InputError, UnknownNameError
 from data.graphs import PAD, Graphs
 from data.spaces.edges import NB201
 from data.spaces.nb101 import NB101
@@ -29,12 +29,14 @@ from predictors.supernet.edges import EdgeNetwork, EdgeSettings, live_edges
 from predictors.supernet.families import FAMILIES, default_recipe, network_class
 from predictors.supernet.images import Split
 from predictors.supernet.layers import AvgPool, initialise
+from predictors.supernet.modules import ModuleSettings
 from predictors.supernet.nb101 import Nb101Network, Nb101Settings, vertex_channels
 from predictors.supernet.network import Network, Plan
 from predictors.supernet.ofa import OfaSettings
 from predictors.supernet.proxies import PROXIES, Probe
 from predictors.supernet.recipe import Recipe
 from predictors.supernet.sizes import SizeSettings
+from predictors.supernet.stages import StageSettings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -44,6 +46,8 @@ SMALL: dict[type, Any] = {
     CellsSettings: CellsSettings(width=4, depth=3),
     SizeSettings: SizeSettings(unit=2),
     ChannelSettings: ChannelSettings(widths=(8,) * 7, stem_stride=1),
+    ModuleSettings: ModuleSettings(width=4, blocks=1, stem_strides=(1, 1)),
+    StageSettings: StageSettings(stem=4, width_divisor=8, depth_divisor=8),
     OfaSettings: OfaSettings((8,) * 5, (1, 2, 1, 1, 1), 8, 1, first=8, last=16, mix=16),
 }
 
@@ -107,6 +111,14 @@ def test_a_space_has_a_default_recipe(space: str) -> None:
 def test_a_space_without_a_network() -> None:
     with pytest.raises(UnknownNameError, match="did you mean nb201"):
         network_class("nb2001")
+
+
+def test_a_space_without_a_supernet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("predictors.supernet.families.SPACES", (*spaces.SPACES, "far_away"))
+    with pytest.raises(
+        InputError, match="space 'far_away' has no supernet here; spaces that have one: nb101"
+    ):
+        network_class("far_away")
 
 
 # Shared weights, by example.
