@@ -30,17 +30,22 @@ class NB201Mini(Benchmark):
         dataset=DATASET,
         target="test_acc",
         label="valid_acc",
-        weak=("supernet_acc", "flops", "params"),
-        supernet="supernet_acc",
+        weak=("supernet_loss", "flops", "params"),
+        supernet="supernet_loss",
         notes="Tiny networks, few and small images: to try things out. Results are not those of the real "
         "NAS-Bench-201, which `python -m data.fetch nb201` gets.",
     )
-    prices = {"supernet_acc": Price(once=420, each=0.06, note="seconds of one core")}  # noqa: RUF012
+    prices = dict.fromkeys(  # noqa: RUF012
+        ("supernet_acc", "supernet_loss"), Price(once=420, each=0.06, note="seconds of one core")
+    )
     file = FILE
     columns = (
         Column("cifar10_valid_acc", DATASET, "valid_acc", note="held-out images, mean over the seeds"),
         Column(_TEST, DATASET, "test_acc", note="10,000 test images, mean over the seeds"),
         Column("supernet_acc", DATASET, "supernet_acc", kind="weak", note="this project's supernet"),
+        Column(
+            "supernet_loss", DATASET, "supernet_loss", "", direction=-1, kind="weak", note="this project's supernet"
+        ),
         Column("flops", DATASET, "flops", "M", kind="weak", note="larger ranks higher", decimals=6),
         Column("params", DATASET, "params", "M", kind="weak", note="larger ranks higher", decimals=6),
         *(Column(p, DATASET, p, "", kind="weak", note=ZERO_COST.partition(",")[0]) for p in PROXIES),

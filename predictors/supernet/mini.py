@@ -34,10 +34,18 @@ TRUTH = truth.TruthJob(
     SPACE,
     SIZE,
     IMAGES,
-    Recipe(epochs=4, batch=128, lr=0.2, warmup=0.1, crop=0, amp=True),
+    Recipe(epochs=4, batch=128, lr=0.2, warmup=0.1, crop=0.0, amp=True),
     together=6,
 )
-SUPERNET = TrainJob(SPACE, SIZE, IMAGES, Recipe(epochs=200, batch=128, lr=0.1, warmup=0.02, crop=0, clip=5.0))
+SUPERNET = TrainJob(
+    SPACE,
+    SIZE,
+    IMAGES,
+    Recipe(epochs=40, batch=128, lr=0.1, warmup=0.02, crop=0.0, clip=5.0),
+    sampling="fair",
+    decay=3.0,
+    apart=3,
+)
 
 
 def make(folder: Path, *, cells: int = CELLS, seeds: int = SEEDS, jobs: int = 1) -> Table:
@@ -94,8 +102,8 @@ def figures(table: Table) -> dict[str, float]:
         "mean_test_acc": float(label.mean()),
         "best_test_acc": float(label.max()),
     }
-    for name in ("cifar10_valid_acc", "supernet_acc", "flops", "params", *PROXIES):
-        found[f"tau_{name}"] = _tau(table.values(name), label)
+    for name in ("cifar10_valid_acc", "supernet_acc", "supernet_loss", "flops", "params", *PROXIES):
+        found[f"tau_{name}"] = table.columns[name].direction * _tau(table.values(name), label)
     return found
 
 

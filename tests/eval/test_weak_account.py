@@ -122,10 +122,10 @@ def test_an_additive_label_says_nothing_beyond_operations(mini):
 
 def test_which_labels_an_account_covers(mini):
     chosen = choose_labels(mini, None, "mini", "test_acc")
-    assert chosen.labels[:3] == ["supernet_acc", "flops", "params"]
+    assert chosen.labels[:3] == ["supernet_loss", "flops", "params"]
     assert chosen.labels[-1] == "noise"
     named = choose_labels(mini, ["default", "supernet+jacov", "noise"], "mini", "test_acc")
-    assert named.labels == ["supernet_acc+flops+params", "supernet_acc+jacov", "noise"]
+    assert named.labels == ["supernet_loss+flops+params", "supernet_loss+jacov", "noise"]
     assert "noise" not in mini.weak_names
     same = add_noise(mini, "mini", 3).weak("noise")
     np.testing.assert_array_equal(same, add_noise(mini, "mini", 3).weak("noise"))
