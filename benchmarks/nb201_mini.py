@@ -35,7 +35,7 @@ class NB201Mini(Benchmark):
         notes="Tiny networks, few and small images: to try things out. Results are not those of the real "
         "NAS-Bench-201, which `python -m data.fetch nb201` gets.",
     )
-    prices = dict.fromkeys(  # noqa: RUF012
+    prices = dict.fromkeys(
         ("supernet_acc", "supernet_loss"), Price(once=420, each=0.06, note="seconds of one core")
     )
     file = FILE
@@ -44,7 +44,13 @@ class NB201Mini(Benchmark):
         Column(_TEST, DATASET, "test_acc", note="10,000 test images, mean over the seeds"),
         Column("supernet_acc", DATASET, "supernet_acc", kind="weak", note="this project's supernet"),
         Column(
-            "supernet_loss", DATASET, "supernet_loss", "", direction=-1, kind="weak", note="this project's supernet"
+            "supernet_loss",
+            DATASET,
+            "supernet_loss",
+            "",
+            direction=-1,
+            kind="weak",
+            note="this project's supernet",
         ),
         Column("flops", DATASET, "flops", "M", kind="weak", note="larger ranks higher", decimals=6),
         Column("params", DATASET, "params", "M", kind="weak", note="larger ranks higher", decimals=6),

@@ -51,6 +51,7 @@ _NOT_PREDICTORS = frozenset(
         "lean_forests",
         "pretraining",
         "sources",
+        "weak_knowledge",
     }
 )
 

@@ -16,6 +16,7 @@ from predictors.ensemble.mixture import Mixture
 from predictors.ensemble.positions import Positions
 from predictors.ensemble.process import BlockProcess
 from predictors.ensemble.trees import HeldOutTrees
+from predictors.ensemble.weak_line import WeakLine
 from predictors.pretraining import Pretrains
 
 if TYPE_CHECKING:
@@ -28,15 +29,16 @@ NETWORKS = 0.5  # weight of the networks that weights are shrunk towards: they r
 
 
 class Ace(Predictor, Pretrains):
-    """What to use without choosing: five kinds of rankers, mixed by cross-validation on the training labels.
+    """What to use without choosing: six kinds of rankers, mixed by cross-validation on the training labels.
 
     The members are `acenas` networks (their average over the whole training set and over each of its folds
     left out), a Gaussian process and extra trees. Pretrained on weak labels, the networks start from the
-    pretrained encoder, and a second process and a second forest see the weak labels, known and predicted, the
-    process the encoder's embedding too; the first ones stay, so that the labels decide how much weak labels
-    count. Every member predicts the training labels without having seen them (folds, leave-one-out, out
-    of bag); the weights are non-negative least squares on these predictions, shrunk towards a half for the
-    networks and equal shares of the other half.
+    pretrained encoder, a second process and a second forest see the weak labels, known and predicted, the
+    process the encoder's embedding too, and a line adds up the weak labels; the first ones stay, so that the
+    labels decide how much weak labels count. Every member predicts the training labels without having seen
+    them (folds, leave-one-out, out of bag); the weights are non-negative least squares on these predictions,
+    shrunk towards a half for the networks and equal shares of the other half, after the line has had what is
+    due to it where labels are few.
 
     Scores are predicted normal scores of a label's rank. Their deviations are the process's, scaled by the
     errors of the mixture on the held-out labels.
@@ -187,10 +189,15 @@ class _Stack:
             for names in [("paths",), ("paths", "weak")][: len(inputs)]
         ]
         fitted = [member for _, member in [*self.processes, *self.forests]]
-        predicted = np.stack([held_out, *(member.held_out for member in fitted)])
+        predicted = [held_out, *(member.held_out for member in fitted)]
         prior = np.array([NETWORKS, *[(1 - NETWORKS) / len(fitted)] * len(fitted)])
+        self.line = WeakLine().fit(blocks["weak"], y) if "weak" in blocks else None
+        if self.line:
+            predicted.append(self.line.held_out)
+            share = self.line.share(y)
+            prior = np.append((1 - share) * prior, share)
         self.mixture = Mixture.fit(
-            predicted, self.processes[-1][1].held_out_std, y, prior, shrink=self.params.shrink
+            np.stack(predicted), self.processes[-1][1].held_out_std, y, prior, shrink=self.params.shrink
         )
 
     def predict(
@@ -201,6 +208,8 @@ class _Stack:
         scores = [network]
         scores += [process.predict({k: blocks[k] for k in names}) for names, process in self.processes]
         scores += [forest.predict(_side_by_side(blocks, names)) for names, forest in self.forests]
+        if self.line:
+            scores.append(self.line.predict(blocks["weak"]))
         mixed = self.mixture.predict(np.stack(scores))
         if not std:
             return mixed, None

@@ -21,11 +21,13 @@ class Pretrains(ABC):
     Attributes:
         default_weak: Weak labels to pretrain on when the caller names none: () for no pretraining, None for
             the benchmark's own default.
+        needs_weak: Whether it cannot do without.
         pretrain_seconds_: Seconds that `pretrain` took, here or when a loaded encoder was pretrained; NaN
             if there is no encoder, or a loaded one does not say.
     """
 
     default_weak: ClassVar[tuple[str, ...] | None] = None
+    needs_weak: ClassVar[bool] = False
     pretrain_seconds_: float = math.nan
 
     @abstractmethod

@@ -2,5 +2,5 @@
 
 PREDICTORS = (
     "ace", "acenas", "gcn", "mlp", "lambdamart", "random_forest", "gaussian_process",
-    "weak_label", "flops", "params", "random_order",
+    "weak_label", "weak_sum", "flops", "params", "random_order",
 )  # fmt: skip

@@ -164,12 +164,14 @@ def build_entries(
         _check_covered(each, tasks)
         code = _code(each.predictor)
         if isinstance(each.predictor, Pretrains):
-            own = _own_weak(each, bench) if names is None or each.weak is not None else names
+            own = _used(each, names, bench)
             for name in own:
                 for dataset in dict.fromkeys(task.dataset for task in tasks):
                     bench.weak_for(name, dataset)
             loaded = encoder if each.weak is None else ""
             used = () if loaded else own
+            if each.predictor.needs_weak and not (used or loaded):
+                raise InputError(f"predictor '{each.title}' needs weak labels: leave it out, or name some")
             entries.append(
                 Entry(each.title, each.predictor, used, loaded, encoder_hash if loaded else "", code)
             )
@@ -231,6 +233,11 @@ def _floor(
     return Entry(f"{asked.name}:column={name}" if several else asked.title, WeakLabel(column=name), code=code)
 
 
+def _used(asked: Asked, names: tuple[str, ...] | None, bench: Benchmark) -> tuple[str, ...]:
+    """Return the weak labels of a predictor that pretrains: its own, else those that are named."""
+    return _own_weak(asked, bench) if names is None or asked.weak is not None else names
+
+
 def _own_weak(asked: Asked, bench: Benchmark) -> tuple[str, ...]:
     """Return the weak labels of a predictor that pretrains: its own, else the benchmark's."""
     if asked.weak is not None:
@@ -264,9 +271,17 @@ def _code(predictor: Predictor) -> str | None:
 
 
 def leave_out(
-    asked: Sequence[Asked], bench: Benchmark, tasks: Sequence[Task]
+    asked: Sequence[Asked], bench: Benchmark, tasks: Sequence[Task], weak: Sequence[str] | None = None
 ) -> tuple[list[Asked], list[str]]:
-    """Return the predictors that have the weak labels they need, and a line for each that lacks them."""
+    """Return the predictors that have the weak labels they need, and a line for each that lacks them.
+
+    Args:
+        asked: Predictors.
+        bench: The benchmark.
+        tasks: Its tasks.
+        weak: Weak labels in place of the predictors' defaults; None for the defaults.
+    """
+    names = None if weak is None else _weak_names(weak, bench)
     evaluated = [np.isfinite(task.truth) for task in tasks]
     known = [
         name
@@ -277,6 +292,14 @@ def leave_out(
     for each in asked:
         if lacking := (*each.predictor.lacks(known), *_lacking_defaults(each, bench)):
             lines.append(f"{each.title} is left out: {bench.info.key} has no weak label {', '.join(lacking)}")
+        elif (
+            isinstance(each.predictor, Pretrains)
+            and each.predictor.needs_weak
+            and not _used(each, names, bench)
+        ):
+            lines.append(
+                f"{each.title} is left out: it adds up weak labels, and there are none to pretrain on"
+            )
         else:
             kept.append(each)
     return kept, lines

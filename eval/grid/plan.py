@@ -108,7 +108,7 @@ def build_plan(
     tasks = [build_tasks(each.bench, target=each.target, **wanted) for each in found]
     if not chosen:
         for each, own in zip(found, tasks, strict=True):
-            asked = keep_possible(asked, each.bench, own)
+            asked = keep_possible(asked, each.bench, own, each.weak)
     trials: list[Trial] = []
     code = code_hash(["eval.evaluator"])
     made: list[Entry] = []
@@ -159,9 +159,11 @@ def cite(bench: Benchmark) -> list[str]:
     return [*bench.notices, bench.info.notes, f"Cite: {bench.info.citation}. Licence: {bench.info.licence}."]
 
 
-def keep_possible(asked: Sequence[Asked], bench: Benchmark, tasks: Sequence[Task]) -> list[Asked]:
-    """Return the predictors that have the weak labels they need; log which have not."""
-    kept, lines = leave_out(asked, bench, tasks)
+def keep_possible(
+    asked: Sequence[Asked], bench: Benchmark, tasks: Sequence[Task], weak: Sequence[str] | None
+) -> list[Asked]:
+    """Return the predictors that have the weak labels they need; log which have not. See `leave_out`."""
+    kept, lines = leave_out(asked, bench, tasks, weak)
     for line in lines:
         log.info(line)
     return kept

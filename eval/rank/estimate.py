@@ -18,7 +18,7 @@ from eval.report.summary import Summary
 from eval.task import Entry, build_trials
 
 DEFAULT = "ace"
-FLOORS = ("weak_label", "flops", "params", "random_order")
+FLOORS = ("weak_label", "weak_sum", "flops", "params", "random_order")
 FALLBACK = "gaussian_process"  # where there are too few labels to choose by
 FEWEST = 10  # labelled networks that cross-validation needs
 MOST = 2_000  # training labels of the estimate
@@ -82,7 +82,7 @@ def estimate(
         )
         return Estimate(entry, [], verdict, notes)
     floors = [each for each in parse(FLOORS) if each.title not in {a.title for a in chosen}]
-    others, _ = leave_out(floors, loaded.bench, tasks)
+    others, _ = leave_out(floors, loaded.bench, tasks, loaded.weak)
     others = [each for each in others if _covers(each, labelled)]
     entries = build_entries([*chosen, *others], tasks, weak=loaded.weak)
     trials = build_trials(tasks, entries, repeats, code_hash(["eval.evaluator"]))

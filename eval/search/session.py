@@ -157,7 +157,7 @@ def build_search_plan(
         for task in tasks:
             own_goals = goals[id(task)]
             check_size(task, schedule, build_pool(task, twins=twins, goals=own_goals), own_goals)
-        own = keep_possible(asked, each.bench, tasks) if predictors is None else asked
+        own = keep_possible(asked, each.bench, tasks, each.weak) if predictors is None else asked
         entries = build_entries(
             own, tasks, weak=each.weak, encoder=str(encoder or ""), encoder_hash=encoder_hash
         )

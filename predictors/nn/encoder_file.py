@@ -5,36 +5,16 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from data.errors import InputError, TableError
 from data.files import atomic_path
+from predictors.weak_knowledge import WeakKnowledge
 
 _KEYS = ("predictor", "encoder", "weak", "space")
-
-
-@dataclass(frozen=True)
-class WeakKnowledge:
-    """What pretraining left behind.
-
-    Attributes:
-        names: Names of the weak labels, in the order of the heads.
-        state: Parameters of the pretraining network.
-        hashes: (m,) sorted canonical hashes of the networks that were seen.
-        values: (m, labels) their normalised weak labels, NaN where unknown.
-        space: Vocabulary and node limit of their search space, as text.
-    """
-
-    names: tuple[str, ...]
-    state: dict[str, Tensor]
-    hashes: np.ndarray
-    values: np.ndarray
-    space: str
 
 
 def write_encoder(
@@ -62,8 +42,15 @@ def write_encoder(
         save_file(tensors, part, metadata={"acerank": json.dumps(described, sort_keys=True)})
 
 
-def read_encoder(path: Path, predictor: str, shape: str) -> tuple[WeakKnowledge, float]:
+def read_encoder(
+    path: Path, predictor: str | None = None, shape: str | None = None
+) -> tuple[WeakKnowledge, float]:
     """Read an encoder file.
+
+    Args:
+        path: The file.
+        predictor: Name of the predictor that it must be of; None for any.
+        shape: The hyper-parameters that the shape of its encoder must agree with, as text; None for any.
 
     Returns:
         What was learned, and the seconds that it took; NaN if the file does not say.
@@ -81,7 +68,8 @@ def read_encoder(path: Path, predictor: str, shape: str) -> tuple[WeakKnowledge,
     except (SafetensorError, OSError) as error:
         raise TableError(f"{path} is not a complete encoder file: {error}") from error
     described = _description(path, metadata)
-    if (described["predictor"], described["encoder"]) != (predictor, shape):
+    found = (described["predictor"], described["encoder"])
+    if predictor is not None and found != (predictor, shape):
         raise InputError(
             f"{path} holds an encoder of {described['predictor']} ({described['encoder']}), "
             f"which does not fit {predictor} ({shape})"
@@ -90,10 +78,10 @@ def read_encoder(path: Path, predictor: str, shape: str) -> tuple[WeakKnowledge,
         raise TableError(f"{path} is not a complete encoder file: it has no tensors 'hashes' and 'values'")
     knowledge = WeakKnowledge(
         tuple(described["weak"]),
-        {name[4:]: tensor for name, tensor in tensors.items() if name.startswith("net.")},
         tensors["hashes"].numpy().view(np.uint64),
         tensors["values"].numpy(),
         described["space"],
+        {name[4:]: tensor for name, tensor in tensors.items() if name.startswith("net.")},
     )
     return knowledge, float(described.get("seconds", math.nan))
 

@@ -11,7 +11,6 @@ from typing import Self
 
 import numpy as np
 import torch
-from scipy.stats import rankdata
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
@@ -19,15 +18,22 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from data.errors import InputError
 from data.graphs import Graphs
-from data.space import SearchSpace
 from predictors.nn.device import move, move_inputs
-from predictors.nn.encoder_file import WeakKnowledge, read_encoder, write_encoder
+from predictors.nn.encoder_file import read_encoder, write_encoder
 from predictors.nn.graph import Head, Inputs
 from predictors.nn.layers import Generators, generators
 from predictors.nn.lean import AdamW
 from predictors.nn.ranker import TorchRanker, apply
 from predictors.nn.training import epoch_steps, minimise, warm_cosine
 from predictors.pretraining import Pretrains
+from predictors.weak_knowledge import (
+    WeakKnowledge,
+    check_known,
+    check_weak_labels,
+    mean_by_network,
+    rank_normal,
+    vocabulary,
+)
 
 
 class WeakHeads(nn.Module):
@@ -112,23 +118,21 @@ class PretrainedRanker(TorchRanker, Pretrains):
     def pretrain(self, graphs: Graphs, weak_labels: Mapping[str, np.ndarray], *, seed: int = 0) -> Self:
         """Train the encoder and a head for each weak label; see Pretrains.pretrain."""
         start = time.perf_counter()
-        names, values = self._check_weak_labels(graphs, weak_labels)
+        names, values = check_weak_labels(self.name, graphs, weak_labels)
         if self.canonical:
             rows, network = graphs.unique()
-            graphs, values = graphs.take(rows).effective(), _mean_by(values, network, len(rows))
+            graphs, values = graphs.take(rows).effective(), mean_by_network(values, network, len(rows))
         if self.pretrain_size and self.pretrain_size < len(graphs):
             chosen = np.random.default_rng(seed).permutation(len(graphs))[: self.pretrain_size]
             graphs, values = graphs.take(chosen), values[chosen]
-            self._check_known(names, values)
+            check_known(names, values)
         with self._naming_errors("pretrain"):
             targets = np.stack([self._normalise(column) for column in values.T], axis=1)
             net = self._pretrain(
                 self._graph_inputs(graphs), torch.from_numpy(targets.astype(np.float32)), seed
             )
-        hashes = graphs.canonical_hash()
-        order = np.argsort(hashes, kind="stable")
         state = {name: tensor.detach().cpu().clone() for name, tensor in net.state_dict().items()}
-        self.weak_ = WeakKnowledge(names, state, hashes[order], targets[order], _vocabulary(graphs.space))
+        self.weak_ = WeakKnowledge.of(graphs, names, targets, state)
         self.pretrain_seconds_ = time.perf_counter() - start
         return self
 
@@ -143,12 +147,8 @@ class PretrainedRanker(TorchRanker, Pretrains):
         Unknown weak labels are replaced by their predictions, which are less noisy than the labels: they
         share what the networks have in common.
         """
-        known = self.weak_
         predicted = apply(self._weak_net(inputs), inputs)[0].double().numpy()
-        hashes = graphs.canonical_hash()
-        place = np.searchsorted(known.hashes, hashes).clip(max=len(known.hashes) - 1)
-        values = known.values[place]
-        values[known.hashes[place] != hashes] = np.nan
+        values = self.weak_.look_up(graphs)
         return np.concatenate([np.where(np.isnan(values), predicted, values), predicted], axis=1)
 
     def save_encoder(self, path: Path, *, cost: bool = True) -> None:
@@ -183,37 +183,16 @@ class PretrainedRanker(TorchRanker, Pretrains):
 
     def _check_weak(self, graphs: Graphs) -> None:
         super()._check_weak(graphs)
-        if hasattr(self, "weak_") and self.weak_.space != _vocabulary(graphs.space):
+        if hasattr(self, "weak_") and self.weak_.space != vocabulary(graphs.space):
             raise InputError(
                 f"predictor '{self.name}': its encoder was pretrained on graphs of {self.weak_.space}, "
-                f"not of {_vocabulary(graphs.space)}"
+                f"not of {vocabulary(graphs.space)}"
             )
 
     def _shape(self) -> str:
         """Return the hyper-parameters that the shape of the encoder depends on, as text."""
         named = {k: v for k, v in self.params().items() if k in _SHAPE}
         return json.dumps(named, sort_keys=True)
-
-    def _check_weak_labels(
-        self, graphs: Graphs, weak_labels: Mapping[str, np.ndarray]
-    ) -> tuple[tuple[str, ...], np.ndarray]:
-        if not weak_labels:
-            raise InputError(f"predictor '{self.name}' needs at least one weak label to pretrain on")
-        for name, values in weak_labels.items():
-            if np.shape(values) != (len(graphs),):
-                raise InputError(
-                    f"weak label '{name}' has shape {np.shape(values)}; there are {len(graphs)} architectures"
-                )
-        table = np.stack([np.asarray(v, np.float64) for v in weak_labels.values()], axis=1)
-        table[~np.isfinite(table)] = np.nan
-        self._check_known(tuple(weak_labels), table)
-        return tuple(weak_labels), table
-
-    def _check_known(self, names: tuple[str, ...], values: np.ndarray) -> None:
-        """Refuse weak labels (n, labels) without a known value."""
-        for column, name in enumerate(names):
-            if not np.isfinite(values[:, column]).any():
-                raise InputError(f"weak label '{name}' is known for none of {len(values)} architectures")
 
     def _weak_net(self, inputs: Inputs) -> WeakHeads:
         """Return the pretraining network with what it learned."""
@@ -270,28 +249,6 @@ class PretrainedRanker(TorchRanker, Pretrains):
             lambda step: warm_cosine(step, steps) if step >= frozen else 0.0,
         ]
         return optimiser, LambdaLR(optimiser, courses)
-
-
-def _vocabulary(space: SearchSpace) -> str:
-    parts = [*space.stages, *space.features] if len(space.stages) > 1 or space.features else []
-    return f"{'/'.join([*space.ops, *parts])}, at most {space.max_nodes} nodes"
-
-
-def rank_normal(values: np.ndarray) -> np.ndarray:
-    """Return the ranks of values (n,), spread evenly with mean 0 and deviation 1; NaN stays NaN."""
-    known = np.isfinite(values)
-    ranks = np.full(len(values), np.nan)
-    n = int(known.sum())
-    ranks[known] = ((rankdata(values[known]) - 0.5) / n - 0.5) * np.sqrt(12)
-    return ranks
-
-
-def _mean_by(values: np.ndarray, group: np.ndarray, n: int) -> np.ndarray:
-    """Return the means (n, labels) of the known values (rows, labels) by group, NaN where none is known."""
-    known = np.isfinite(values)
-    counts = np.stack([np.bincount(group, k, n) for k in known.T.astype(float)], axis=1)
-    totals = np.stack([np.bincount(group, v, n) for v in np.where(known, values, 0.0).T], axis=1)
-    return np.where(counts > 0, totals / np.maximum(counts, 1), np.nan)
 
 
 def _copy_prefix(net: nn.Module, state: Mapping[str, Tensor], source: str, target: str) -> None:

@@ -103,7 +103,7 @@ def figures(table: Table) -> dict[str, float]:
         "best_test_acc": float(label.max()),
     }
     for name in ("cifar10_valid_acc", "supernet_acc", "supernet_loss", "flops", "params", *PROXIES):
-        found[f"tau_{name}"] = table.columns[name].direction * _tau(table.values(name), label)
+        found[f"tau_{name}"] = (-1 if name.endswith("loss") else 1) * _tau(table.values(name), label)
     return found
 
 

@@ -21,7 +21,7 @@ from eval.grid.weak import take_weak
 from eval.scoring import Scorer
 from eval.task import Entry, Trial
 from predictors import get
-from predictors.nn.pretrained import rank_normal
+from predictors.weak_knowledge import rank_normal
 
 ROWS = np.random.default_rng(5).permutation(15_625)
 QUICK = "acenas:pretrain_epochs=2:pretrain_size=200:epochs=5"

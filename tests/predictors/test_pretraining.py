@@ -35,7 +35,13 @@ def pretrained(weak, name: str = "acenas", **params) -> Predictor:
 
 def test_who_pretrains_and_on_what() -> None:
     found = {name: get(name).default_weak for name in names() if issubclass(get(name), Pretrains)}
-    assert found == {"ace": None, "acenas": None, "acenas_paper": None, "brp_nas": ("flops",)}
+    assert found == {
+        "ace": None,
+        "acenas": None,
+        "acenas_paper": None,
+        "brp_nas": ("flops",),
+        "weak_sum": None,
+    }
     for name in names():
         assert "weak" not in get(name).defaults()
         assert hasattr(get(name), "pretrain") is (name in found)

@@ -264,9 +264,9 @@ def test_figures_by_hand() -> None:
     label = np.arange(5.0)
     names = ["cifar10_test_acc", *(f"cifar10_test_acc_{s}" for s in range(6)), "cifar10_valid_acc"]
     values = dict.fromkeys([*names, "supernet_acc", "flops", "params"], label)
-    values |= dict.fromkeys(score.PROXIES, -label)
+    values |= dict.fromkeys([*score.PROXIES, "supernet_loss"], -label)
     found = figures(Table(pa.table(values)))
-    for name in ("split_half_tau", "single_seed_tau", "tau_flops"):
+    for name in ("split_half_tau", "single_seed_tau", "tau_flops", "tau_supernet_loss"):
         assert found[name] == pytest.approx(1)
     assert found["tau_synflow"] == pytest.approx(-1)
 
