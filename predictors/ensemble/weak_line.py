@@ -45,7 +45,7 @@ class WeakLine:
     def share(self, y: np.ndarray) -> float:
         """Return the weight that the line deserves in a mixture before its members are compared.
 
-        It falls with the number of labels y (n,), and vanishes where the held-out correlation with them is no
+        It falls with the square of the number of labels y (n,), and vanishes where the held-out correlation with them is no
         more than chance would make it (positive-part James-Stein).
         """
         n = len(y)
@@ -53,7 +53,7 @@ class WeakLine:
             return 0.0
         correlation = max(float(np.corrcoef(self.held_out, y)[0, 1]), 0.0)
         trust = max(0.0, 1 - 1 / (n * correlation**2)) if correlation else 0.0
-        return trust * LABELS / (LABELS + n)
+        return trust * (LABELS / (LABELS + n)) ** 2
 
 
 def _halve(weak: np.ndarray) -> np.ndarray:
