@@ -23,6 +23,7 @@ from predictors.supernet.job import TrainJob
 from predictors.supernet.layers import Conv, initialise
 from predictors.supernet.modules import ModuleNetwork, ModuleSettings
 from predictors.supernet.network import Plan
+from predictors.supernet.parts import SETTINGS
 from predictors.supernet.proxies import PROXIES
 from predictors.supernet.sampling import SAMPLINGS
 from predictors.supernet.split import split
@@ -202,3 +203,17 @@ def test_gradients_in_low_precision_on_a_map_of_one_position(kernel: int) -> Non
     assert exact is not None
     assert conv.weight.grad is not None
     torch.testing.assert_close(conv.weight.grad, exact, rtol=0.05, atol=0.05 * float(exact.abs().max()))
+
+
+def test_recalibration_needs_two_images(digits: Images, tmp_path: Path) -> None:
+    job = TrainJob("transnas_macro", SMALL, DIGITS, replace(QUICK, epochs=1, batch=200))
+    path = train(job, digits, tmp_path)
+    scoring = score.score_job(path, [], "", DIGITS, None, recalibrate=1)
+    with pytest.raises(InputError, match="at least 2"):
+        score.run(scoring, TRANSNAS_MACRO.sample(1, np.random.default_rng(0)), tmp_path / "scores", jobs=1)
+
+
+@pytest.mark.parametrize("text", ["{", "{}", '{"job": "train"}', "[]"])
+def test_truth_in_a_folder_of_another_job(text: str, tmp_path: Path) -> None:
+    (tmp_path / SETTINGS).write_text(text)
+    assert truth.grouping(tmp_path, 3) == 3
