@@ -96,7 +96,7 @@ class MobileBlock(nn.Module):
     ) -> None:
         super().__init__()
         style = style or BlockStyle()
-        wide = style.hidden(c_in, expansion)
+        wide = c_in if expansion == 1 else style.hidden(c_in, expansion)
         self.residual = stride == 1 and c_in == c_out
         layers: list[nn.Module] = []
         if expansion != 1:

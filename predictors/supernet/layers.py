@@ -55,6 +55,17 @@ class Conv(nn.Conv2d):
         )
         self.members = members
 
+    def forward(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]  # "input"
+        """Map (b, members · c_in, h, w) to (b, members · c_out, h / stride, w / stride)."""
+        return self.convolve(x, self.weight, self.bias, self.groups)
+
+    def convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None, groups: int) -> Tensor:
+        """Convolve with a weight, this module's own or a part of it."""
+        # Every stride maps one position to one. With a stride other than 1, oneDNN leaves part of the
+        # gradient of a bfloat16 weight unset there: it is whatever was in memory.
+        stride = 1 if x.shape[2:] == (1, 1) else self.stride
+        return F.conv2d(x, weight, bias, stride, self.padding, self.dilation, groups)  # pyright: ignore[reportArgumentType, reportCallIssue]
+
 
 class ReluConvBn(nn.Module):
     """ReLU, convolution, batch norm: the operation of NAS-Bench-201 and of DARTS-like cells."""

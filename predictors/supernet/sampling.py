@@ -36,8 +36,7 @@ def fair(space: CodeSpace, paths: int, seed: int, flops: Callable[[np.ndarray], 
     """
     del flops
     most = max(space.choices)
-    trial = np.random.default_rng(seed).integers(space.choices, size=(1000, len(space.choices)))
-    if not space.valid(trial).all():
+    if not any_combination(space):
         raise InputError(
             f"space '{space.name}': not every combination of options is an architecture, so strict fairness "
             "is impossible; choose another sampling"
@@ -51,6 +50,12 @@ def fair(space: CodeSpace, paths: int, seed: int, flops: Callable[[np.ndarray], 
         return np.concatenate([np.stack(columns, 1) for columns in sets]).astype(np.int8)
 
     return sample
+
+
+def any_combination(space: CodeSpace) -> bool:
+    """Return whether every combination of options is an architecture, as a thousand random ones are."""
+    trial = np.random.default_rng(0).integers(space.choices, size=(1000, len(space.choices)))
+    return bool(space.valid(trial).all())
 
 
 def _recurring(rng: np.random.Generator, choices: int, n: int) -> np.ndarray:

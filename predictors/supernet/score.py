@@ -159,6 +159,8 @@ def run(
             f"{job.recalibrations} recalibrations of {job.recalibrate} images: give at least one, and no "
             f"more than the {most} training images allow"
         )
+    if job.supernet is not None and job.recalibrate == 1:
+        raise InputError("recalibrate must be 0 or at least 2 images: a single one may have no variance")
     found: dict[str, np.ndarray] = {}
     for one, rows, place in _split(job, codes, folder):
         for column, values in _scores(one, codes[rows], images, place, jobs, cluster).items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from safetensors.torch import load_file
 
 from data import spaces
 from data.errors import InputError, MissingTableError
+from predictors.supernet.sampling import any_combination
 from predictors.supernet.session import run_training
 from predictors.supernet.weights import Supernet, read_supernet
 
@@ -40,7 +40,7 @@ def split(parent: Path, place: int, folder: Path, *, epochs: int, lr: float, dev
         raise InputError(f"{parent} is a part of a split supernet: split the whole one")
     if not 0 <= place < len(space.choices):
         raise InputError(f"space '{space.name}' has places 0 to {len(space.choices) - 1}, not {place}")
-    if space.size != math.prod(space.choices):
+    if not any_combination(space):
         raise InputError(
             f"space '{space.name}' does not allow every choice at every place: it cannot be split"
         )

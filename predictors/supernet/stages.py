@@ -20,7 +20,6 @@ from itertools import product
 from typing import NamedTuple
 
 import numpy as np
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from data.errors import InputError
@@ -272,8 +271,7 @@ class GroupConv(nn.Module):
         if (x.shape[1], conv.members * groups) == (conv.in_channels, conv.groups):
             return self.act(self.norm(conv(x)))
         weight = diagonal(conv.weight, x.shape[1] // conv.members, groups, conv.members)
-        y = F.conv2d(x, weight, None, conv.stride, conv.padding, 1, conv.members * groups)  # pyright: ignore[reportArgumentType, reportCallIssue]
-        return self.act(self.norm(y))
+        return self.act(self.norm(conv.convolve(x, weight, None, conv.members * groups)))
 
 
 def diagonal(weight: Tensor, width: int, groups: int, members: int) -> Tensor:

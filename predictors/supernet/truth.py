@@ -54,8 +54,10 @@ class TruthJob:
 
 def grouping(folder: Path, seeds: int) -> int:
     """Return how many seeds are trained together: as many as in the job a folder holds, all in a new one."""
-    settings = folder / SETTINGS
-    return json.loads(settings.read_text())["together"] if settings.is_file() else seeds
+    try:
+        return int(json.loads((folder / SETTINGS).read_text())["together"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return seeds  # a folder of another job is refused when its settings are compared
 
 
 def run(job: TruthJob, codes: np.ndarray, seeds: int, folder: Path, *, jobs: int, cluster: str = "") -> Table:

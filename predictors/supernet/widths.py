@@ -17,7 +17,6 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from data.graphs import Graphs
@@ -49,7 +48,7 @@ def sliced(conv: Conv, x: Tensor, c_out: int) -> Tensor:
     weight = conv.weight.unflatten(0, (m, -1))[:, :c_out, : 1 if depthwise else c_in].flatten(0, 1)
     bias = None if conv.bias is None else conv.bias.unflatten(0, (m, -1))[:, :c_out].flatten()
     groups = m * c_in if depthwise else m
-    return F.conv2d(x, weight, bias, conv.stride, conv.padding, conv.dilation, groups)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    return conv.convolve(x, weight, bias, groups)
 
 
 class WidthNorm(nn.ModuleDict):

@@ -355,3 +355,10 @@ def test_settings_that_are_refused(values: dict[str, Any], kind: type[Exception]
 def test_the_default_style_is_the_plain_one() -> None:
     assert BlockStyle().hidden(24, 1.5) == 36
     assert HARD_STYLE.hidden(24, 1.5) == 40
+
+
+@pytest.mark.parametrize("stem", [4, 12])
+def test_the_first_block_has_the_width_of_any_stem(stem: int) -> None:
+    network = OfaNetwork(OFA, replace(SMALL, stem=stem), only=[OfaNetwork.plans(OFA.graphs(CODES))[0]])
+    assert network.stem(torch.randn(2, 3, 8, 8)).shape[1] == stem
+    assert network.first(torch.randn(2, stem, 8, 8)).shape == (2, 8, 8, 8)

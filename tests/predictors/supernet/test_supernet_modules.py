@@ -17,13 +17,16 @@ from data.errors import InputError
 from data.spaces.chains import TRANSNAS_MACRO
 from predictors.supernet import score, truth
 from predictors.supernet.counts import ImageShape, count_each
+from predictors.supernet.evaluate import autocast
 from predictors.supernet.images import Images
 from predictors.supernet.job import TrainJob
-from predictors.supernet.layers import initialise
+from predictors.supernet.layers import Conv, initialise
 from predictors.supernet.modules import ModuleNetwork, ModuleSettings
 from predictors.supernet.network import Plan
+from predictors.supernet.parts import SETTINGS
 from predictors.supernet.proxies import PROXIES
 from predictors.supernet.sampling import SAMPLINGS
+from predictors.supernet.split import split
 from predictors.supernet.train import Trainer, train
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -176,3 +179,41 @@ def test_trained_from_scratch(tmp_path: Path) -> None:
     job = truth.TruthJob(TRANSNAS_MACRO.name, SMALL, DIGITS, replace(QUICK, epochs=1), together=2)
     codes = TRANSNAS_MACRO.sample(2, np.random.default_rng(0))
     assert len(truth.run(job, codes, 2, tmp_path, jobs=1)) == 2
+
+
+def test_a_space_with_invalid_combinations_cannot_be_split(digits: Images, tmp_path: Path) -> None:
+    job = TrainJob("transnas_macro", SMALL, DIGITS, replace(QUICK, epochs=1, batch=200))
+    path = train(job, digits, tmp_path)
+    with pytest.raises(InputError, match="cannot be split"):
+        split(path, 0, tmp_path / "split", epochs=1, lr=0.1, device="cpu")
+
+
+@pytest.mark.parametrize("kernel", [1, 3, 5])
+def test_gradients_in_low_precision_on_a_map_of_one_position(kernel: int) -> None:
+    conv = Conv(8, 8, kernel, members=1, stride=2)
+    initialise(conv, [0])
+    x = torch.randn(16, 8, 1, 1, generator=torch.Generator().manual_seed(0))
+    conv(x).square().sum().backward()
+    exact, conv.weight.grad = conv.weight.grad, None
+    with autocast(x, True):
+        y = conv(x)
+    freed = [torch.full((size,), torch.nan) for size in range(16, 4000, 16)]
+    del freed  # memory that is used next holds no numbers
+    y.float().square().sum().backward()
+    assert exact is not None
+    assert conv.weight.grad is not None
+    torch.testing.assert_close(conv.weight.grad, exact, rtol=0.05, atol=0.05 * float(exact.abs().max()))
+
+
+def test_recalibration_needs_two_images(digits: Images, tmp_path: Path) -> None:
+    job = TrainJob("transnas_macro", SMALL, DIGITS, replace(QUICK, epochs=1, batch=200))
+    path = train(job, digits, tmp_path)
+    scoring = score.score_job(path, [], "", DIGITS, None, recalibrate=1)
+    with pytest.raises(InputError, match="at least 2"):
+        score.run(scoring, TRANSNAS_MACRO.sample(1, np.random.default_rng(0)), tmp_path / "scores", jobs=1)
+
+
+@pytest.mark.parametrize("text", ["{", "{}", '{"job": "train"}', "[]"])
+def test_truth_in_a_folder_of_another_job(text: str, tmp_path: Path) -> None:
+    (tmp_path / SETTINGS).write_text(text)
+    assert truth.grouping(tmp_path, 3) == 3
