@@ -45,8 +45,8 @@ class WeakLine:
     def share(self, y: np.ndarray) -> float:
         """Return the weight that the line deserves in a mixture before its members are compared.
 
-        It falls with the square of the number of labels y (n,), and vanishes where the held-out correlation with them is no
-        more than chance would make it (positive-part James-Stein).
+        It falls with the square of the number of labels y (n,), and vanishes where the held-out correlation
+        with them is no more than chance would make it (positive-part James-Stein).
         """
         n = len(y)
         if not (np.ptp(self.held_out) > 0 and np.ptp(y) > 0):

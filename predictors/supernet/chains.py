@@ -11,8 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
+from itertools import groupby
 from typing import Any, TypeVar
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 
 from data.errors import InputError
@@ -22,6 +26,7 @@ from data.space import INPUT, OUTPUT, SearchSpace
 from data.spaces.chains import ChainSpace
 from data.spaces.mobile import DEPTHS, OFA_SLOTS, MnasnetSpace
 from predictors.supernet.blocks import BlockStyle, ConvBnAct, MixHead, MobileBlock
+from predictors.supernet.counts import MILLION, Counts, ImageShape, module_cost
 from predictors.supernet.layers import Conv, Head
 from predictors.supernet.network import Network, Plan, check_sizes
 
@@ -142,6 +147,24 @@ class ChainNetwork(Network):
             plans.append(tuple(map(tuple, blocks)))
         return plans
 
+    @classmethod
+    def counts(cls, space: SearchSpace, settings: Any, graphs: Graphs, shape: ImageShape) -> Counts:  # noqa: ANN401
+        """Return FLOPs and parameters of n architectures: sums over their blocks, each counted once."""
+        ends, stages = _costs(cls, space, settings, shape)
+        totals = [
+            sum(
+                (
+                    costs[_key(block, name)]
+                    for costs, blocks in zip(stages, plan, strict=True)
+                    for block, name in enumerate(blocks)
+                ),
+                ends,
+            )
+            for plan in cls.plans(graphs)
+        ]
+        flops, params = np.reshape(totals, (-1, 2)).T / MILLION
+        return Counts(flops, params)
+
     def forward(self, x: Tensor, plan: Plan) -> Tensor:
         """Map images (b, members · channels, h, w) to logits (b, members, classes)."""
         x = self.first(self.stem(x))
@@ -173,6 +196,31 @@ class Stage(nn.Module):
         for block, name in enumerate(blocks):
             x = self.ops[_key(block, name)](x)
         return x
+
+
+@lru_cache(maxsize=8)
+def _costs(
+    kind: type[ChainNetwork], space: SearchSpace, settings: ChainSettings, shape: ImageShape
+) -> tuple[np.ndarray, list[dict[str, np.ndarray]]]:
+    """Return FLOPs and parameters (2,) of what all networks have, and of each stage's blocks by their keys."""
+    with torch.device("meta"):
+        network = kind(space, settings, channels=shape.channels, classes=shape.classes).eval()
+        x = torch.empty(1, shape.channels, shape.size, shape.size)
+    ends, stages = np.zeros(2), []
+    for part in (network.stem, network.first):
+        ends, x = ends + module_cost(part, x), part(x)
+    for stage in network.stages:
+        assert isinstance(stage, Stage)
+        costs = {}
+        for block, group in groupby(stage.ops.items(), key=lambda item: item[0].partition("_")[0]):
+            ops = dict(group)
+            costs |= {key: np.array(module_cost(op, x)) for key, op in ops.items()}
+            if block == "0":
+                x = next(iter(ops.values()))(x)
+        stages.append(costs)
+    for part in (network.last, network.head):
+        ends, x = ends + module_cost(part, x), part(x)
+    return ends, stages
 
 
 def plain_design(space: SearchSpace, size: ChainSettings) -> Design:

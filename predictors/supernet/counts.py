@@ -76,8 +76,8 @@ def count_each(
     return Counts(flops, params)
 
 
-def count_flops(network: nn.Module, image: Tensor, plan: tuple[Any, ...]) -> int:
-    """Return the FLOPs of one image (1, c, h, w) on the meta device."""
+def count_flops(network: nn.Module, *inputs: Any) -> int:  # noqa: ANN401  # an image, and the plan if any
+    """Return the FLOPs of a network, or of a part of one, for one image (1, c, h, w) on the meta device."""
     total = 0
 
     def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -87,7 +87,7 @@ def count_flops(network: nn.Module, image: Tensor, plan: tuple[Any, ...]) -> int
     handles = [module.register_forward_hook(hook) for module in network.modules()]
     network.eval()
     with torch.no_grad(), without_norms(network):  # by far the slowest operation of the meta device
-        network(image, plan)
+        network(*inputs)
     for handle in handles:
         handle.remove()
     return total
@@ -107,7 +107,12 @@ def part_cost(
     with torch.device("meta"):
         module = build()
         x = torch.empty(1, channels, side, side)
-    return count_flops(module, x, plan), sum(p.numel() for p in module.parameters())
+    return module_cost(module, x, plan)
+
+
+def module_cost(module: nn.Module, *inputs: Any) -> tuple[int, int]:  # noqa: ANN401  # as for count_flops
+    """Return FLOPs and parameters of a network, or of a part of one, on the meta device."""
+    return count_flops(module, *inputs), sum(p.numel() for p in module.parameters())
 
 
 def _cost(module: nn.Module, x: Tensor, y: Tensor) -> int:

@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from support.small_supernet import DIGITS
 from torch import Tensor, nn
 
+from data import spaces
 from data.errors import InputError, UnknownNameError
 from data.spaces.mobile import OFA, OFA_EXPANSIONS, OFA_SLOTS
 from predictors.supernet import counts, score, truth
@@ -30,6 +31,7 @@ from predictors.supernet.blocks import (
 from predictors.supernet.chains import ChainSettings
 from predictors.supernet.counts import ImageShape, count_flops
 from predictors.supernet.evaluate import autocast
+from predictors.supernet.families import network_class
 from predictors.supernet.images import Images, Split
 from predictors.supernet.job import TrainJob
 from predictors.supernet.layers import Conv, initialise
@@ -195,6 +197,18 @@ def test_costs_agree_with_published_ones(data_dir: Path, monkeypatch: pytest.Mon
     found = OfaNetwork.counts(OFA, OfaSettings(), OFA.build(*parts), shape)
     np.testing.assert_allclose(1e6 * found.params, rows["params"], atol=0.5, rtol=0)
     np.testing.assert_allclose(1e6 * found.flops, rows["macs"], atol=0.5, rtol=0)
+
+
+@pytest.mark.parametrize("key", ["proxyless", "macro", "mnasnet", "ofa", "plain"])
+def test_costs_of_blocks_add_up_to_those_of_whole_networks(key: str) -> None:
+    space = spaces.get("ofa" if key == "plain" else key)
+    kind = network_class(space.name)
+    settings = OfaSettings(design="plain") if key == "plain" else kind.Settings()
+    graphs, shape = space.graphs(space.sample(3, np.random.default_rng(1))), ImageShape(size=40, classes=7)
+    found = kind.counts(space, settings, graphs, shape)
+    built = counts.count_each(kind, space, settings, kind.plans(graphs), shape)
+    np.testing.assert_array_equal(found.flops, built.flops)
+    np.testing.assert_array_equal(found.params, built.params)
 
 
 # Proxies, precision, compiled blocks.
