@@ -202,7 +202,7 @@ class Stage(nn.Module):
 def _costs(
     kind: type[ChainNetwork], space: SearchSpace, settings: ChainSettings, shape: ImageShape
 ) -> tuple[np.ndarray, list[dict[str, np.ndarray]]]:
-    """Return FLOPs and parameters (2,) of what all networks have, and of each stage's blocks by their keys."""
+    """Return FLOPs and parameters (2,) of what all networks have, and of each stage's blocks by key."""
     with torch.device("meta"):
         network = kind(space, settings, channels=shape.channels, classes=shape.classes).eval()
         x = torch.empty(1, shape.channels, shape.size, shape.size)
