@@ -47,6 +47,7 @@ _NOT_PREDICTORS = frozenset(
         "forest_spread",
         "hyperparameters",
         "identity",
+        "knows_weak",
         "label_scale",
         "lean_forests",
         "pretraining",

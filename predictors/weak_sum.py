@@ -12,18 +12,16 @@ import numpy as np
 
 from data.errors import InputError
 from data.graphs import Graphs
-from predictors.base import Predictor
-from predictors.pretraining import Pretrains
+from predictors.knows_weak import KnowsWeakLabels
 from predictors.weak_knowledge import (
     WeakKnowledge,
     check_weak_labels,
     mean_by_network,
     rank_normal,
-    vocabulary,
 )
 
 
-class WeakSum(Predictor, Pretrains):
+class WeakSum(KnowsWeakLabels):
     """What rankers that are pretrained on these weak labels know before they see a true one.
 
     The score is the mean rank of the weak labels that are known, among all architectures it was pretrained
@@ -45,11 +43,6 @@ class WeakSum(Predictor, Pretrains):
         self.weak_ = WeakKnowledge.of(graphs.take(rows), names, ranks)
         self.pretrain_seconds_ = time.perf_counter() - start
         return self
-
-    @property
-    def pretrained_on(self) -> tuple[str, ...]:
-        """Names of the weak labels that are added up; none before `pretrain`."""
-        return self.weak_.names if hasattr(self, "weak_") else ()
 
     def pretrain_params(self) -> dict[str, Any]:
         """Return no hyper-parameters: there are none."""
@@ -104,17 +97,3 @@ class WeakSum(Predictor, Pretrains):
             return self.weak_.look_up(graphs)
         names = getattr(self, "names_", tuple(graphs.weak))
         return np.stack([np.asarray(graphs.weak[name], float) for name in names], axis=1)
-
-    def _twin(self) -> Self:
-        twin = super()._twin()
-        if hasattr(self, "weak_"):
-            twin.weak_, twin.pretrain_seconds_ = self.weak_, self.pretrain_seconds_
-        return twin
-
-    def _check_weak(self, graphs: Graphs) -> None:
-        super()._check_weak(graphs)
-        if hasattr(self, "weak_") and self.weak_.space != vocabulary(graphs.space):
-            raise InputError(
-                f"predictor '{self.name}': its weak labels are of graphs of {self.weak_.space}, "
-                f"not of {vocabulary(graphs.space)}"
-            )

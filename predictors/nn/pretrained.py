@@ -18,6 +18,7 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from data.errors import InputError
 from data.graphs import Graphs
+from predictors.knows_weak import KnowsWeakLabels
 from predictors.nn.device import move, move_inputs
 from predictors.nn.encoder_file import read_encoder, write_encoder
 from predictors.nn.graph import Head, Inputs
@@ -25,14 +26,12 @@ from predictors.nn.layers import Generators, generators
 from predictors.nn.lean import AdamW
 from predictors.nn.ranker import TorchRanker, apply
 from predictors.nn.training import epoch_steps, minimise, warm_cosine
-from predictors.pretraining import Pretrains
 from predictors.weak_knowledge import (
     WeakKnowledge,
     check_known,
     check_weak_labels,
     mean_by_network,
     rank_normal,
-    vocabulary,
 )
 
 
@@ -74,7 +73,7 @@ class WeakRegression:
 _SHAPE = ("encoder", "width", "layers", "head_width", "head_layers")
 
 
-class PretrainedRanker(TorchRanker, Pretrains):
+class PretrainedRanker(TorchRanker, KnowsWeakLabels):
     """A TorchRanker whose network is an encoder and a head, the encoder pretrained on weak labels.
 
     Source: AceNAS (arXiv 2108.03001), section 3.3. A subclass gives `_encoder` and `_scorer`.
@@ -136,11 +135,6 @@ class PretrainedRanker(TorchRanker, Pretrains):
         self.pretrain_seconds_ = time.perf_counter() - start
         return self
 
-    @property
-    def pretrained_on(self) -> tuple[str, ...]:
-        """Names of the weak labels that the encoder was pretrained on; none if it was not."""
-        return self.weak_.names if hasattr(self, "weak_") else ()
-
     def weak_features(self, graphs: Graphs, inputs: Inputs) -> np.ndarray:
         """Return (n, 2 · labels): weak labels as known, and as the pretrained network predicts them.
 
@@ -174,20 +168,6 @@ class PretrainedRanker(TorchRanker, Pretrains):
     def _normalise(self, values: np.ndarray) -> np.ndarray:
         """Return a weak label (n,) as pretraining sees it, NaN where unknown."""
         return rank_normal(values)
-
-    def _twin(self) -> Self:
-        twin = super()._twin()
-        if hasattr(self, "weak_"):
-            twin.weak_, twin.pretrain_seconds_ = self.weak_, self.pretrain_seconds_
-        return twin
-
-    def _check_weak(self, graphs: Graphs) -> None:
-        super()._check_weak(graphs)
-        if hasattr(self, "weak_") and self.weak_.space != vocabulary(graphs.space):
-            raise InputError(
-                f"predictor '{self.name}': its encoder was pretrained on graphs of {self.weak_.space}, "
-                f"not of {vocabulary(graphs.space)}"
-            )
 
     def _shape(self) -> str:
         """Return the hyper-parameters that the shape of the encoder depends on, as text."""

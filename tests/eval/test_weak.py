@@ -160,7 +160,7 @@ def test_an_encoder_of_another_space_is_refused(acenas):
     other = SearchSpace("other", ("a", "b", "input", "output"), 3)
     ops = np.array([[2, 0, 3], [2, 1, 3]], np.int8)
     edges = np.repeat(np.array([[[0, 1, 0], [0, 0, 1], [0, 0, 0]]], np.uint8), 2, axis=0)
-    with pytest.raises(InputError, match="its encoder was pretrained on graphs of"):
+    with pytest.raises(InputError, match="was pretrained on graphs of"):
         acenas.fit(Graphs(ops, edges, np.array([3, 3]), other), np.array([1.0, 2.0]))
 
 
