@@ -50,7 +50,8 @@ class StageSettings:
         stem: Channels of the stem.
         stem_stride: Stride of the stem; 2 halves the resolution of everything after it.
         strides: Stride of each stage's first block.
-        width_divisor: Divides the width of every stage; the quotient is rounded.
+        width_divisor: Divides the width of every stage; the quotient is rounded. A number of groups that does
+            not divide what is left becomes their greatest common divisor.
         depth_divisor: Divides the number of blocks of every stage; the quotient is rounded up.
     """
 
