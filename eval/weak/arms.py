@@ -77,6 +77,10 @@ class Arms:
         (asked,) = parse([f"{self.predictor}:weak={'+'.join(names) or NONE}"], self.settings)
         if not isinstance(asked.predictor, Pretrains):
             raise InputError(f"predictor '{self.predictor}' does not learn from weak labels")
+        if asked.predictor.needs_weak:
+            raise InputError(
+                f"predictor '{self.predictor}' cannot do without weak labels; gains are over a ranker that can"
+            )
         self.sets[names] = asked
         return asked.title
 

@@ -238,7 +238,7 @@ def test_an_account_is_of_one_predictor_that_learns_from_weak_labels(mini):
         "seed": 0,
         "settings": (),
     }
-    for refused in ("acenas,ace", "acenas:weak=flops", "random_forest"):
+    for refused in ("acenas,ace", "acenas:weak=flops", "random_forest", "weak_sum"):
         with pytest.raises((InputError, UnknownNameError)):
             build_arms(mini, refused, **options).add("flops")
     arms = build_arms(mini, "acenas", **options)
