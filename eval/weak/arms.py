@@ -79,7 +79,7 @@ class Arms:
             raise InputError(f"predictor '{self.predictor}' does not learn from weak labels")
         if asked.predictor.needs_weak:
             raise InputError(
-                f"predictor '{self.predictor}' cannot do without weak labels; gains are over a ranker that can"
+                f"predictor '{self.predictor}' needs weak labels; gains are over a ranker that has none"
             )
         self.sets[names] = asked
         return asked.title
