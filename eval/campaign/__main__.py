@@ -27,6 +27,7 @@ Results = Annotated[
     str, typer.Argument(help="Results: .csv, .tsv, .json, .jsonl or .parquet; - for CSV on stdin.")
 ]
 Correct = Annotated[bool, typer.Option("--correct", help="Replace what was told before of these networks.")]
+BATCH = 20  # networks whose expected gain `status` shows
 Whole = Annotated[bool, typer.Option("--all-or-nothing", help="Keep nothing if any row is refused.")]
 
 
@@ -146,7 +147,7 @@ def status(
     dir_: Dir = HERE,
     batch: Annotated[
         int | None,
-        typer.Option(min=1, help="Size of the next batch, for its expected gain.", show_default="20"),
+        typer.Option(min=1, help="Size of the next batch, for its expected gain.", show_default=str(BATCH)),
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="Best networks to show.")] = 5,
     quick: Annotated[bool, typer.Option("--quick", help="Leave out what needs the ranker.")] = False,
@@ -163,7 +164,7 @@ def status(
 
     if quick and batch is not None:
         raise typer.BadParameter("--batch has no effect with --quick")
-    found = get_status(Campaign(dir_), batch=batch or 20, top=top, quick=quick)
+    found = get_status(Campaign(dir_), batch=batch or BATCH, top=top, quick=quick)
     if html is not None:
         write_status_page(found, html)
     if format_ is Format.json:

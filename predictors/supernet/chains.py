@@ -26,7 +26,7 @@ from data.space import INPUT, OUTPUT, SearchSpace
 from data.spaces.chains import ChainSpace
 from data.spaces.mobile import DEPTHS, OFA_SLOTS, MnasnetSpace
 from predictors.supernet.blocks import BlockStyle, ConvBnAct, MixHead, MobileBlock
-from predictors.supernet.counts import MILLION, Counts, ImageShape, module_cost
+from predictors.supernet.counts import Counts, ImageShape, module_cost
 from predictors.supernet.layers import Conv, Head
 from predictors.supernet.network import Network, Plan, check_sizes
 
@@ -162,8 +162,7 @@ class ChainNetwork(Network):
             )
             for plan in cls.plans(graphs)
         ]
-        flops, params = np.reshape(totals, (-1, 2)).T / MILLION
-        return Counts(flops, params)
+        return Counts.of(totals)
 
     def forward(self, x: Tensor, plan: Plan) -> Tensor:
         """Map images (b, members · channels, h, w) to logits (b, members, classes)."""

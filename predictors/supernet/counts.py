@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -48,6 +48,12 @@ class Counts:
 
     flops: np.ndarray
     params: np.ndarray
+
+    @classmethod
+    def of(cls, costs: Sequence[Any]) -> Self:
+        """Take FLOPs and parameters (2,) of each of n architectures."""
+        flops, params = np.reshape(costs, (-1, 2)).T / MILLION
+        return cls(flops, params)
 
 
 def count_each(

@@ -23,10 +23,10 @@ from data.errors import InputError
 from data.graphs import Graphs
 from data.space import INPUT, OUTPUT
 from data.spaces.chains import TransnasMacro
-from predictors.supernet.counts import MILLION, Counts, ImageShape, part_cost
+from predictors.supernet.counts import Counts, ImageShape, part_cost
 from predictors.supernet.layers import ReluConvBn, Stem
 from predictors.supernet.network import Network, Plan, check_sizes
-from predictors.supernet.widths import WidthConv, WidthHead, Widths
+from predictors.supernet.widths import WidthConv, WidthHead, Widths, head_cost
 
 DOUBLING = ("double_channels", "double_channels_halve_size")
 HALVING = ("halve_size", "double_channels_halve_size")
@@ -108,10 +108,9 @@ class ModuleNetwork(Network):
             for kind, pair in _steps(settings, plan):
                 parts.append(_module_cost(pair, kind, settings.blocks, side))
                 side = -(-side // _stride(kind))
-            parts.append(_head_cost(_end(settings, plan), shape.classes, side))
+            parts.append(head_cost(_end(settings, plan), shape.classes, side))
             costs.append(np.sum(parts, axis=0))
-        found = np.array(costs).reshape(-1, 2) / MILLION
-        return Counts(found[:, 0], found[:, 1])
+        return Counts.of(costs)
 
     def forward(self, x: Tensor, plan: Plan) -> Tensor:
         """Map images (b, members · channels, h, w) to logits (b, members, classes)."""
@@ -209,8 +208,3 @@ def _stem_cost(settings: ModuleSettings, shape: ImageShape) -> tuple[int, int]:
 @lru_cache(maxsize=1024)
 def _module_cost(pair: tuple[int, int], kind: str, blocks: int, side: int) -> tuple[int, int]:
     return part_cost(partial(Module, [pair], kind, blocks, 1), pair[0], side, pair)
-
-
-@lru_cache(maxsize=1024)
-def _head_cost(width: int, classes: int, side: int) -> tuple[int, int]:
-    return part_cost(partial(WidthHead, [width], classes, members=1, norm=False), width, side, (width,))

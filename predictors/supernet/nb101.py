@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from data.graphs import Graphs
 from data.space import INPUT, OUTPUT, SearchSpace
-from predictors.supernet.counts import MILLION, Counts, ImageShape
+from predictors.supernet.counts import Counts, ImageShape
 from predictors.supernet.layers import Conv, Head
 from predictors.supernet.network import Network, Plan, check_sizes
 
@@ -94,8 +94,7 @@ class Nb101Network(Network):
     def counts(cls, space: SearchSpace, settings: Nb101Settings, graphs: Graphs, shape: ImageShape) -> Counts:
         """Return FLOPs and parameters of n cells, from the channels of their vertices."""
         del space
-        found = np.array([_count(settings, plan, shape) for plan in cls.plans(graphs)]).reshape(-1, 2)
-        return Counts(found[:, 0] / MILLION, found[:, 1] / MILLION)
+        return Counts.of([_count(settings, plan, shape) for plan in cls.plans(graphs)])
 
     def forward(self, x: Tensor, plan: Plan) -> Tensor:
         """Map images (b, members · channels, h, w) to logits (b, members, classes)."""

@@ -26,10 +26,10 @@ from data.errors import InputError
 from data.graphs import Graphs
 from data.names import check_name
 from data.spaces.stages import SCALES, StagesSpace
-from predictors.supernet.counts import MILLION, Counts, ImageShape, part_cost
+from predictors.supernet.counts import Counts, ImageShape, part_cost
 from predictors.supernet.layers import Conv
 from predictors.supernet.network import Network, Plan, check_sizes
-from predictors.supernet.widths import WidthConv, WidthHead, WidthNorm
+from predictors.supernet.widths import WidthConv, WidthHead, WidthNorm, head_cost
 
 KINDS: Mapping[str, str] = {
     "nds_resnet": "basic",
@@ -143,10 +143,9 @@ class StageNetwork(Network):
                 flops, params = _block_cost(block, _shape(c_in, own, 1), 1, sides[number + 1])
                 parts.append(((own.depth - 1) * flops, (own.depth - 1) * params))
                 c_in = own.width
-            parts.append(_head_cost(c_in, shape.classes, sides[-1]))
+            parts.append(head_cost(c_in, shape.classes, sides[-1]))
             costs.append(np.sum(parts, axis=0))
-        found = np.array(costs).reshape(-1, 2) / MILLION
-        return Counts(found[:, 0], found[:, 1])
+        return Counts.of(costs)
 
     def forward(self, x: Tensor, plan: Plan) -> Tensor:
         """Map images (b, members · channels, h, w) to logits (b, members, classes)."""
@@ -366,8 +365,3 @@ def _stem_cost(settings: StageSettings, shape: ImageShape) -> tuple[int, int]:
 @lru_cache(maxsize=8192)
 def _block_cost(block: type[StageBlock], shape: Shape, stride: int, side: int) -> tuple[int, int]:
     return part_cost(partial(block, [shape], stride, 1), shape.c_in, side, shape)
-
-
-@lru_cache(maxsize=1024)
-def _head_cost(width: int, classes: int, side: int) -> tuple[int, int]:
-    return part_cost(partial(WidthHead, [width], classes, members=1, norm=False), width, side, (width,))

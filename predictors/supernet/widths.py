@@ -12,7 +12,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import product
 from typing import Any
 
@@ -206,6 +206,12 @@ class WidthNetwork(Network):
 def column(choices: Sequence[Widths], place: int) -> list[int]:
     """Return the different widths at one place of choices, in order."""
     return sorted({widths[place] for widths in choices})
+
+
+@lru_cache(maxsize=1024)
+def head_cost(width: int, classes: int, side: int) -> tuple[int, int]:
+    """Return FLOPs and parameters of a head without norm, for a map of this width and side."""
+    return part_cost(partial(WidthHead, [width], classes, members=1, norm=False), width, side, (width,))
 
 
 @lru_cache(maxsize=8192)
