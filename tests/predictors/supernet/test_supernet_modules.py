@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from support.small_supernet import DIGITS, QUICK
+from support.small_supernet import DIGITS, QUICK, check_scored
 from torch import Tensor
 
 from data.errors import InputError
@@ -24,7 +24,6 @@ from predictors.supernet.layers import Conv, initialise
 from predictors.supernet.modules import ModuleNetwork, ModuleSettings
 from predictors.supernet.network import Plan
 from predictors.supernet.parts import SETTINGS
-from predictors.supernet.proxies import PROXIES
 from predictors.supernet.sampling import SAMPLINGS
 from predictors.supernet.split import split
 from predictors.supernet.train import Trainer, train
@@ -166,13 +165,7 @@ def test_a_step_of_every_sampling(sampling: str, digits: Images, monkeypatch: py
 
 
 def test_trained_and_scored(digits: Images, tmp_path: Path) -> None:
-    path = train(job_of(), digits, tmp_path / "net")
-    codes = TRANSNAS_MACRO.sample(2, np.random.default_rng(0))
-    job = score.score_job(path, ["all"], "", DIGITS, None, recalibrate=100, proxy_batch=8)
-    table = score.run(job, codes, tmp_path / "scores", jobs=1)
-    assert table.column("arch").to_pylist() == TRANSNAS_MACRO.format(codes)
-    for column in ("supernet_acc", "supernet_loss", "supernet_flops", "supernet_params", *PROXIES):
-        assert np.isfinite(table.values(column)).all(), column
+    check_scored(train(job_of(), digits, tmp_path / "net"), TRANSNAS_MACRO, 2, tmp_path / "scores")
 
 
 def test_trained_from_scratch(tmp_path: Path) -> None:

@@ -10,21 +10,20 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from support.small_supernet import DIGITS, QUICK
+from support.small_supernet import DIGITS, QUICK, check_scored
 from torch import Tensor, nn
 
 from data.errors import InputError
 from data.graphs import Graphs
 from data.spaces import get
 from data.spaces.stages import NDS_RESNET, NDS_RESNEXT_A, NDS_VANILLA, StagesSpace
-from predictors.supernet import score, truth
+from predictors.supernet import truth
 from predictors.supernet.counts import ImageShape, count_each
 from predictors.supernet.families import default_recipe
 from predictors.supernet.images import Images
 from predictors.supernet.job import TrainJob
 from predictors.supernet.layers import Conv, initialise
 from predictors.supernet.network import Plan
-from predictors.supernet.proxies import PROXIES
 from predictors.supernet.sampling import SAMPLINGS
 from predictors.supernet.stages import KINDS, GroupConv, StageNetwork, StageSettings, diagonal
 from predictors.supernet.train import Trainer, compile_operations, train
@@ -292,14 +291,7 @@ def test_a_step_of_every_sampling(
 
 @pytest.mark.parametrize("name", KINDS)
 def test_trained_and_scored(name: str, digits: Images, tmp_path: Path) -> None:
-    path = train(job_of(name), digits, tmp_path / "net")
-    space = space_of(name)
-    codes = space.sample(2, np.random.default_rng(0))
-    job = score.score_job(path, ["all"], "", DIGITS, None, recalibrate=100, proxy_batch=8)
-    table = score.run(job, codes, tmp_path / "scores", jobs=1)
-    assert table.column("arch").to_pylist() == space.format(codes)
-    for column in ("supernet_acc", "supernet_loss", "supernet_flops", "supernet_params", *PROXIES):
-        assert np.isfinite(table.values(column)).all(), column
+    check_scored(train(job_of(name), digits, tmp_path / "net"), space_of(name), 2, tmp_path / "scores")
 
 
 @pytest.mark.parametrize("name", KINDS)

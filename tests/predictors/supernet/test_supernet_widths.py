@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from support.small_supernet import DIGITS, QUICK
+from support.small_supernet import DIGITS, QUICK, check_scored
 from torch import nn
 
 from data.errors import InputError, UnknownNameError
 from data.spaces.chains import CHANNEL_MACRO, NATS_SIZE, ChainSpace
 from data.spaces.edges import NB201
 from data.table import Table
-from predictors.supernet import score, truth
+from predictors.supernet import truth
 from predictors.supernet.channels import WIDEST, ChannelNetwork, ChannelSettings
 from predictors.supernet.counts import ImageShape, count_each
 from predictors.supernet.edges import EdgeNetwork, EdgeSettings
@@ -24,7 +24,6 @@ from predictors.supernet.images import Images
 from predictors.supernet.job import TrainJob
 from predictors.supernet.layers import Conv, initialise
 from predictors.supernet.network import Plan
-from predictors.supernet.proxies import PROXIES
 from predictors.supernet.sampling import SAMPLINGS
 from predictors.supernet.sizes import SizeNetwork, SizeSettings
 from predictors.supernet.train import Trainer, compile_operations, train
@@ -240,14 +239,7 @@ def test_a_step_of_every_sampling(key: str, sampling: str, digits: Images) -> No
 
 @pytest.mark.parametrize("key", SMALL)
 def test_trained_and_scored(key: str, digits: Images, tmp_path: Path) -> None:
-    path = train(job_of(key), digits, tmp_path / "net")
-    space = SMALL[key][1]
-    codes = space.sample(3, np.random.default_rng(0))
-    job = score.score_job(path, ["all"], "", DIGITS, None, recalibrate=100, proxy_batch=8)
-    table = score.run(job, codes, tmp_path / "scores", jobs=1)
-    assert table.column("arch").to_pylist() == space.format(codes)
-    for name in ("supernet_acc", "supernet_loss", "supernet_flops", "supernet_params", *PROXIES):
-        assert np.isfinite(table.values(name)).all(), name
+    check_scored(train(job_of(key), digits, tmp_path / "net"), SMALL[key][1], 3, tmp_path / "scores")
 
 
 @pytest.mark.parametrize("key", SMALL)
